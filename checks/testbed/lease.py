@@ -1,0 +1,32 @@
+"""What a check gets hold of when it is handed a running testbed: addresses and credentials.
+
+The harness starts testbeds and lends them out over a broker's Unix socket; a pytest worker asks for
+one and receives this. It is data only, so that it can cross a process boundary.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Lease(BaseModel):
+    """A testbed lent to one check (``exclusive``) or to all that may share it (``shared``).
+
+    ``replicas`` are base URLs, one a process. ``observer_dsn`` is a superuser's connection to the
+    submission's database, past the SQL proxy. ``control`` is the Unix socket on which simulators and
+    proxies are scripted and read (the broker's own), where ``id`` addresses this testbed.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: str
+    kind: Literal["shared", "exclusive"]
+    replicas: tuple[str, ...]
+    control: str
+    observer_dsn: str
+    admin_token: str
+    jwt_public_key: str
+    public_url: str
+    settings: dict[str, str]
