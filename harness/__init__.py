@@ -1,0 +1,1 @@
+"""Puts it together: the ``assay`` command, the grading pipeline, calibration, serving, lessons."""

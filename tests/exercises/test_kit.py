@@ -1,0 +1,75 @@
+"""A kit is whole, gives nothing away, and is the same whoever makes it."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from exercises.bank import load_bank
+from exercises.exercise import Exercise, load_exercise
+from exercises.kit import Kit, KitError, read_kit, write_kit
+from exercises.tree import read_tree
+
+
+@pytest.fixture
+def exercise(bank_folder: Path, exercises_folder: Path) -> Exercise:
+    return load_exercise("small", load_bank(bank_folder), exercises_folder)
+
+
+def git(folder: Path, *arguments: str) -> str:
+    done = subprocess.run(
+        ["git", *arguments], cwd=folder, capture_output=True, text=True, check=True
+    )
+    return done.stdout.strip()
+
+
+def test_a_kit_is_a_clean_repository_of_one_commit(exercise: Exercise, tmp_path: Path) -> None:
+    folder = tmp_path / "kit"
+    write_kit(exercise, folder, seed=7, version="1.2.3")
+    assert set(read_tree(folder)) == {
+        *("app.py", "assay.toml", "BRIEF.md", "CONTRACT.md", "openapi.yaml", "kit.toml")
+    }
+    assert git(folder, "rev-list", "--count", "--all") == "1"
+    assert git(folder, "status", "--porcelain") == ""
+    assert read_kit(read_tree(folder)) == Kit(exercise="small", seed=7, assay="1.2.3")
+
+
+def test_two_kits_are_one_commit(
+    exercise: Exercise, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_kit(exercise, tmp_path / "one", seed=7, version="1")
+    monkeypatch.setenv("GIT_AUTHOR_NAME", "Somebody")
+    monkeypatch.setenv("GIT_DIR", str(tmp_path / "elsewhere"))
+    write_kit(exercise, tmp_path / "other", seed=7, version="1")
+    monkeypatch.undo()
+    one, other = (git(tmp_path / name, "rev-parse", "HEAD") for name in ("one", "other"))
+    assert one == other
+    assert not (tmp_path / "elsewhere").exists()
+
+
+def test_a_kit_holds_no_answer(exercise: Exercise, tmp_path: Path) -> None:
+    folder = tmp_path / "kit"
+    write_kit(exercise, folder, seed=0, version="1")
+    everything = b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
+    for answer in (b"line 2\n", b"line 6\n", b"reference", b"guard is gone"):
+        assert answer not in everything, answer
+
+
+def test_a_folder_in_use_is_left_alone(exercise: Exercise, tmp_path: Path) -> None:
+    taken = tmp_path / "taken"
+    taken.mkdir()
+    (taken / "mine.txt").write_text("mine")
+    with pytest.raises(KitError, match="is not empty: name a new or an empty folder"):
+        write_kit(exercise, taken, seed=0, version="1")
+    assert [path.name for path in taken.iterdir()] == ["mine.txt"]
+    with pytest.raises(KitError, match="is a file"):
+        write_kit(exercise, taken / "mine.txt", seed=0, version="1")
+    (tmp_path / "empty").mkdir()
+    write_kit(exercise, tmp_path / "empty", seed=0, version="1")
+
+
+@pytest.mark.parametrize("text", [b"\xff", b"exercise = [", b"exercise = 3\n", b"seed = 1\n"])
+def test_a_manifest_that_cannot_be_read_is_none(text: bytes) -> None:
+    assert read_kit({"kit.toml": text}) is None
