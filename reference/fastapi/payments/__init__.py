@@ -1,0 +1,1 @@
+"""A payment service: accounts, transfers and card payments on a double-entry ledger."""

@@ -1,0 +1,1 @@
+"""Merchants, their clients, and the tokens that clients present."""

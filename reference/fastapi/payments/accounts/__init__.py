@@ -1,0 +1,1 @@
+"""Accounts of merchants: names, versions, balances."""

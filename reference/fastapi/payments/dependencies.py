@@ -1,0 +1,63 @@
+"""What endpoints are handed: the application's parts, and a unit of work of their own."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from payments.access.tokens import Tokens
+from payments.kit.database import Database, UnitOfWork
+from payments.kit.pagination import Cursors
+from payments.kit.settings import Settings
+from payments.psp.client import PspClient
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """The parts that live as long as the process."""
+
+    settings: Settings
+    database: Database
+    tokens: Tokens
+    cursors: Cursors
+    psp: PspClient
+
+    async def close(self) -> None:
+        """Close connections to the database and the PSP."""
+        await self.psp.close()
+        await self.database.close()
+
+
+def build_context(settings: Settings, *, connections: int) -> Context:
+    """Build the parts; nothing is connected yet.
+
+    Raises:
+        SettingsError: the signing key is not one.
+    """
+    tokens = Tokens(
+        settings.jwt_private_key.get_secret_value(),
+        settings.public_url,
+        settings.access_token_seconds,
+    )
+    return Context(
+        settings=settings,
+        database=Database(settings.database_url.get_secret_value(), connections=connections),
+        tokens=tokens,
+        cursors=Cursors(tokens.derived_secret()),
+        psp=PspClient(settings),
+    )
+
+
+async def _context(request: Request) -> Context:
+    context: Context = request.app.state.context
+    return context
+
+
+ContextOf = Annotated[Context, Depends(_context)]
+
+
+async def _unit_of_work(context: ContextOf) -> UnitOfWork:
+    return context.database.unit_of_work()
+
+
+Uow = Annotated[UnitOfWork, Depends(_unit_of_work)]

@@ -1,0 +1,1 @@
+"""Money that the platform's administrator pays into an account."""

@@ -1,0 +1,1 @@
+"""What the business concepts share; knows none of them."""

@@ -1,0 +1,148 @@
+"""Errors as RFC 9457 problem details, with a stable ``code``."""
+
+import json
+import re
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.routing import BaseRoute, Match
+
+from payments.kit.database import BusyError
+
+MEDIA_TYPE = "application/problem+json"
+RETRY_SECONDS = 1
+
+
+class Problem(Exception):  # noqa: N818  (RFC 9457's word)
+    """A refusal that the client is told.
+
+    ``retry_after`` is in seconds; ``members`` are extra members of the problem object. The detail
+    never repeats what the client sent.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        detail: str,
+        *,
+        retry_after: int | None = None,
+        headers: Mapping[str, str] | None = None,
+        members: Mapping[str, object] | None = None,
+    ) -> None:
+        super().__init__(code)
+        self.status = status
+        self.code = code
+        self.detail = detail
+        self.members = dict(members or {})
+        self.headers = dict(headers or {})
+        if retry_after is not None:
+            self.headers["Retry-After"] = str(retry_after)
+
+    def body(self) -> str:
+        """The problem object as JSON, in ASCII, since a path may hold what UTF-8 cannot."""
+        return json.dumps(
+            {
+                "type": f"urn:payments:problem:{self.code}",
+                "title": HTTPStatus(self.status).phrase,
+                "status": self.status,
+                "detail": self.detail,
+                "code": self.code,
+                **self.members,
+            }
+        )
+
+    def response(self) -> Response:
+        """The answer that carries this problem."""
+        return Response(self.body(), self.status, self.headers, MEDIA_TYPE)
+
+
+def not_found() -> Problem:
+    """What does not exist, or not for this caller."""
+    return Problem(404, "not_found", "There is no such thing here.")
+
+
+def busy() -> Problem:
+    """A lost race or a full pool, rolled back whole: nothing was done."""
+    return Problem(503, "busy", "Too busy just now; nothing was done.", retry_after=RETRY_SECONDS)
+
+
+def install(app: FastAPI) -> None:
+    """Answer every error of the application with a problem."""
+
+    @app.exception_handler(Problem)
+    async def _problem(_: Request, error: Problem) -> Response:
+        return error.response()
+
+    @app.exception_handler(BusyError)
+    async def _busy(_: Request, __: BusyError) -> Response:
+        return busy().response()
+
+    @app.exception_handler(RequestValidationError)
+    async def _validation(_: Request, error: RequestValidationError) -> Response:
+        return _from_validation(error).response()
+
+    @app.exception_handler(HTTPException)
+    async def _http(request: Request, error: HTTPException) -> Response:
+        return _from_http(request, error).response()
+
+
+def _from_http(request: Request, error: HTTPException) -> Problem:
+    if error.status_code == HTTPStatus.NOT_FOUND:
+        return not_found()
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        allowed = ", ".join(sorted(_methods(request)))
+        return Problem(
+            405, "method_not_allowed", "This path has other methods.", headers={"Allow": allowed}
+        )
+    if error.status_code == HTTPStatus.BAD_REQUEST:
+        return Problem(400, "malformed_body", "The body is not JSON in UTF-8.")
+    return Problem(error.status_code, "refused", "The request was refused.", headers=error.headers)
+
+
+def _methods(request: Request) -> set[str]:
+    """All methods of the path: each method is a route of its own, and a route knows but its own."""
+    found: set[str] = set()
+    for route in request.app.routes:
+        found |= _methods_of(route, request)
+    return found
+
+
+def _methods_of(route: BaseRoute, request: Request) -> set[str]:
+    match, _ = route.matches(request.scope)
+    return set(getattr(route, "methods", None) or ()) if match is not Match.NONE else set()
+
+
+def _from_validation(error: RequestValidationError) -> Problem:
+    faults = error.errors()
+    if any(fault["loc"][0] == "path" for fault in faults):
+        return not_found()
+    if any(fault["type"] == "json_invalid" for fault in faults):
+        return Problem(400, "malformed_body", "The body is not JSON in UTF-8.")
+    return Problem(
+        422,
+        "validation_failed",
+        "The request does not have the shape that the contract asks for.",
+        members={
+            "errors": [
+                {"field": _field(fault), "message": _message(fault)} for fault in faults[:20]
+            ]
+        },
+    )
+
+
+def _field(fault: Mapping[str, Any]) -> str:
+    """Where the fault is. Only plain words are repeated: a member's name is the client's too."""
+    return ".".join(
+        str(part) if re.fullmatch(r"[A-Za-z_]{1,40}|[0-9]{1,3}", str(part)) else "?"
+        for part in fault["loc"]
+    )
+
+
+def _message(fault: Mapping[str, Any]) -> str:
+    """Pydantic's sentence; it quotes the rule, not the value, for every type that we use."""
+    return str(fault["msg"])

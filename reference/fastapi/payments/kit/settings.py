@@ -1,0 +1,78 @@
+"""Configuration, from the environment only."""
+
+from collections.abc import Mapping
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+
+Seconds = Annotated[float, Field(gt=0, le=3600)]
+Count = Annotated[int, Field(ge=1, le=1000)]
+
+
+class SettingsError(Exception):
+    """The environment does not configure the service; the message says what to mend."""
+
+
+class Settings(BaseModel):
+    """Everything that can be set; each field is the environment variable of the same name.
+
+    Times are in seconds, ``fee_bps`` in hundredths of a per cent of the captured amount.
+    """
+
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
+
+    database_url: SecretStr
+    admin_token: SecretStr = Field(min_length=16)
+    jwt_private_key: SecretStr
+    public_url: str = Field(min_length=1)
+    psp_url: str = Field(pattern=r"^https?://")
+    psp_api_key: SecretStr
+
+    auth_max_failures: Count = 10
+    auth_lockout_seconds: Seconds = 5
+    access_token_seconds: Annotated[int, Field(ge=1, le=900)] = 600
+
+    claim_lease_seconds: Seconds = 2
+    fee_bps: Annotated[int, Field(ge=0, le=10_000)] = 150
+
+    psp_deadline_seconds: Seconds = 5
+    psp_max_attempts: Count = 3
+    breaker_failures: Count = 5
+    breaker_reset_seconds: Seconds = 2
+    reconcile_interval_seconds: Seconds = 1
+
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    @field_validator("jwt_private_key", mode="before")
+    @classmethod
+    def _unfold_newlines(cls, value: object) -> object:
+        """A PEM on one line writes its newlines as a backslash and an n."""
+        return value.replace("\\n", "\n") if isinstance(value, str) else value
+
+    @field_validator("log_level", mode="before")
+    @classmethod
+    def _lower(cls, value: object) -> object:
+        return value.lower() if isinstance(value, str) else value
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> Self:
+        """Read the settings; a variable that is set but empty counts as not set.
+
+        Raises:
+            SettingsError: naming every variable that is missing or makes no sense, never its value.
+        """
+        given = {
+            name: environment[name.upper()]
+            for name in cls.model_fields
+            if environment.get(name.upper())
+        }
+        try:
+            return cls.model_validate(given)
+        except ValidationError as error:
+            faults = "; ".join(
+                f"{'_'.join(map(str, fault['loc'])).upper()}: {fault['msg']}"
+                for fault in error.errors(include_input=False, include_url=False)
+            )
+            raise SettingsError(
+                f"The environment does not configure the service: {faults}"
+            ) from None

@@ -1,0 +1,1 @@
+"""Double entry: transactions, entries and the balances that they add up to."""

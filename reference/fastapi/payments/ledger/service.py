@@ -1,0 +1,65 @@
+"""Posting: the only way in which money moves."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from sqlalchemy import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from payments.kit.ids import new_id
+from payments.ledger import repository
+from payments.ledger.models import Entry, Kind, Transaction
+
+PLATFORM_ACCOUNTS = ("bank", "psp_clearing", "fees")
+
+
+class UnbalancedError(Exception):
+    """The legs of a transaction do not sum to zero: our own mistake, and nothing is posted."""
+
+
+def platform_account(purpose: str, currency: str) -> str:
+    """The id of one of the platform's accounts; the migrations make one for each currency."""
+    if purpose not in PLATFORM_ACCOUNTS:
+        raise ValueError(f"the platform has no {purpose} account")
+    return f"{purpose}:{currency}"
+
+
+async def post(
+    session: AsyncSession, kind: Kind, reference: str, currency: str, legs: Mapping[str, int]
+) -> None:
+    """Write one transaction, and move the balances of the merchants' accounts by it.
+
+    ``legs`` maps account ids to signed amounts in minor units; zero legs are left out. Whoever
+    debits a merchant has locked its account and seen that the money is there.
+
+    Raises:
+        UnbalancedError: the legs do not sum to zero.
+    """
+    if sum(legs.values()) != 0:
+        raise UnbalancedError
+    now = datetime.now(UTC)
+    transaction = Transaction(
+        id=new_id("txn"), kind=kind.value, reference=reference, created_at=now
+    )
+    session.add(transaction)
+    await session.flush()
+
+    moved = {account_id: amount for account_id, amount in sorted(legs.items()) if amount != 0}
+    for account_id, amount in moved.items():
+        if not account_id.startswith(PLATFORM_ACCOUNTS):
+            await repository.add_to_posted(session, account_id, amount)
+
+    await session.execute(
+        insert(Entry),
+        [
+            {
+                "id": new_id("ent"),
+                "transaction_id": transaction.id,
+                "account_id": account_id,
+                "amount": amount,
+                "currency": currency,
+                "created_at": now,
+            }
+            for account_id, amount in moved.items()
+        ],
+    )

@@ -1,0 +1,1 @@
+"""What the PSP was asked to do, and how that ended: the persisted attempts."""

@@ -1,0 +1,1 @@
+"""Card payments: authorise, capture, void."""

@@ -1,0 +1,1 @@
+"""The card processor: its protocol, and what may be believed of its replies."""

@@ -1,0 +1,168 @@
+"""Talking to the PSP: time-outs, a deadline, bounded retries under one key, a circuit breaker."""
+
+import asyncio
+import random
+import re
+from math import ceil
+
+import httpx
+
+from payments.kit.logging import logger
+from payments.kit.problems import Problem
+from payments.kit.settings import Settings
+from payments.psp import replies
+from payments.psp.breaker import Breaker
+from payments.psp.protocol import Ambiguous, Instruction, NotDone, Outcome
+from payments.psp.replies import Reply
+
+CONNECT_SECONDS = 1.0
+READ_SECONDS = 2.0
+FIRST_BACKOFF_SECONDS = 0.1
+MAX_REPLY_BYTES = 64 * 1024
+MAX_RETRY_AFTER_SECONDS = 2
+
+
+class PspClient:
+    """The PSP, as this process reaches it."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._deadline_seconds = settings.psp_deadline_seconds
+        self._max_attempts = settings.psp_max_attempts
+        self._breaker = Breaker(settings.breaker_failures, settings.breaker_reset_seconds)
+        self._http = httpx.AsyncClient(
+            base_url=settings.psp_url.rstrip("/"),
+            headers={
+                "Authorization": f"Bearer {settings.psp_api_key.get_secret_value()}",
+                "Accept-Encoding": "identity",
+            },
+            timeout=httpx.Timeout(READ_SECONDS, connect=CONNECT_SECONDS),
+            limits=httpx.Limits(max_connections=100, max_keepalive_connections=20),
+            trust_env=False,
+        )
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._http.aclose()
+
+    def ensure_available(self) -> None:
+        """Refuse work that would need the PSP while it is left alone.
+
+        Raises:
+            Problem: 503 ``psp_unavailable``.
+        """
+        wait = self._breaker.wait()
+        if wait is not None:
+            raise unavailable(_whole_seconds(wait))
+
+    async def perform(self, instruction: Instruction) -> Outcome:
+        """Have an operation done, or find out that it was.
+
+        Each attempt carries the same key, so that the PSP does it once. ``NotDone`` only if no
+        attempt can have reached it.
+        """
+        deadline = asyncio.get_running_loop().time() + self._deadline_seconds
+        last: Outcome = NotDone(retry_after=1)
+        for attempt in range(self._max_attempts):
+            wait = self._breaker.wait()
+            if wait is not None:
+                return last if attempt else NotDone(_whole_seconds(wait))
+
+            answer = await self._exchange(
+                "POST", instruction.path, deadline, key=instruction.key, body=instruction.body()
+            )
+            outcome = replies.of_post(instruction, answer) if isinstance(answer, Reply) else answer
+            self._breaker.leave(fault=_is_fault(outcome))
+            if not isinstance(outcome, NotDone | Ambiguous):
+                return outcome
+            logger().warning("psp_attempt_failed", operation=instruction.key, outcome=str(outcome))
+
+            # Once it may have been done, a later "not now" does not undo that.
+            last = last if isinstance(last, Ambiguous) else outcome
+            if not await self._pause(attempt, answer, deadline):
+                break
+        return last
+
+    async def look_up(self, instruction: Instruction) -> Outcome | None:
+        """Ask once what became of an operation; None if the PSP does not know it (yet)."""
+        wait = self._breaker.wait()
+        if wait is not None:
+            return NotDone(_whole_seconds(wait))
+        deadline = asyncio.get_running_loop().time() + self._deadline_seconds
+        answer = await self._exchange("GET", f"/v1/operations/{instruction.key}", deadline)
+        outcome = replies.of_look_up(instruction, answer) if isinstance(answer, Reply) else answer
+        self._breaker.leave(fault=_is_fault(outcome))
+        return outcome
+
+    async def _exchange(
+        self,
+        method: str,
+        path: str,
+        deadline: float,
+        *,
+        key: str | None = None,
+        body: dict[str, object] | None = None,
+    ) -> Reply | Ambiguous:
+        """One request and its whole reply."""
+        headers = {"Idempotency-Key": key} if key is not None else {}
+        self._breaker.enter()
+        try:
+            async with (
+                asyncio.timeout_at(deadline),
+                self._http.stream(method, path, headers=headers, json=body) as response,
+            ):
+                content = b""
+                async for chunk in response.aiter_raw():
+                    content += chunk
+                    if len(content) > MAX_REPLY_BYTES:
+                        return Ambiguous("endless reply")
+                return Reply(response.status_code, content, _retry_after(response))
+
+        except (httpx.HTTPError, httpx.StreamError, TimeoutError, OSError) as error:
+            return _unanswered(error)
+
+        except asyncio.CancelledError:
+            self._breaker.leave(fault=None)
+            raise
+
+    async def _pause(self, attempt: int, answer: Reply | Ambiguous, deadline: float) -> bool:
+        """Wait before the next attempt; False if there is none before the deadline.
+
+        Full jitter, so that those who failed together do not come back together.
+        """
+        if attempt + 1 >= self._max_attempts:
+            return False
+        seconds = random.uniform(0, FIRST_BACKOFF_SECONDS * 2**attempt)  # noqa: S311
+        if isinstance(answer, Reply) and answer.retry_after is not None:
+            seconds += answer.retry_after
+        if asyncio.get_running_loop().time() + seconds >= deadline:
+            return False
+        await asyncio.sleep(seconds)
+        return True
+
+
+def unavailable(retry_after: int) -> Problem:
+    """The PSP is not to be had now, and nothing was done."""
+    return Problem(
+        503, "psp_unavailable", "The card processor is not available.", retry_after=retry_after
+    )
+
+
+def _unanswered(error: Exception) -> Ambiguous:
+    """No reply is no answer: the request may have arrived."""
+    return Ambiguous(type(error).__name__)
+
+
+def _is_fault(outcome: Outcome | None) -> bool | None:
+    """Whether an exchange speaks against the PSP's health; a 429 says nothing about it."""
+    if isinstance(outcome, NotDone):
+        return None
+    return isinstance(outcome, Ambiguous)
+
+
+def _retry_after(response: httpx.Response) -> float | None:
+    value = response.headers.get("retry-after", "")
+    return float(value) if re.fullmatch(r"[0-9]{1,5}", value) else None
+
+
+def _whole_seconds(seconds: float) -> int:
+    return min(max(ceil(seconds), 1), MAX_RETRY_AFTER_SECONDS)

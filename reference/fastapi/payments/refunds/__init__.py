@@ -1,0 +1,1 @@
+"""Captured money that goes back to the card."""

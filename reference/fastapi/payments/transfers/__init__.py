@@ -1,0 +1,1 @@
+"""Movements between accounts, and their reversal."""
