@@ -1,0 +1,70 @@
+"""Amounts of money as checks speak of them: integer minor units of an ISO 4217 currency."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import ROUND_HALF_EVEN, Decimal
+from typing import Any, Self
+
+#: ISO 4217 exponents that are not 2, among the currencies that the checks use.
+_EXPONENTS = {"JPY": 0, "KRW": 0, "ISK": 0, "VND": 0, "KWD": 3, "BHD": 3, "OMR": 3}
+
+#: Hundredths of a per cent in a whole.
+_BASIS = 10_000
+
+
+def exponent(currency: str) -> int:
+    """Digits after the point of a currency's minor unit (ISO 4217)."""
+    return _EXPONENTS.get(currency, 2)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Money:
+    """An amount in minor units; compared and added only within one currency."""
+
+    amount: int
+    currency: str
+
+    def json(self) -> dict[str, Any]:
+        """As the API writes it (contract 1.9)."""
+        return {"amount": self.amount, "currency": self.currency}
+
+    @property
+    def decimal(self) -> str:
+        """As the PSP writes it, with exactly the exponent's digits (contract 9.1)."""
+        return str(Decimal(self.amount).scaleb(-exponent(self.currency)))
+
+    def __add__(self, other: Self) -> Money:
+        return Money(self.amount + self._same(other).amount, self.currency)
+
+    def __sub__(self, other: Self) -> Money:
+        return Money(self.amount - self._same(other).amount, self.currency)
+
+    def __neg__(self) -> Money:
+        return Money(-self.amount, self.currency)
+
+    def __mul__(self, times: int) -> Money:
+        return Money(self.amount * times, self.currency)
+
+    def __str__(self) -> str:
+        return f"{self.decimal} {self.currency}"
+
+    def _same(self, other: Money) -> Money:
+        if other.currency != self.currency:
+            raise ValueError(f"{other} is not in {self.currency}")
+        return other
+
+
+def money(text: str) -> Money:
+    """``money("12.50 GBP")``; raises ``ValueError`` for digits beyond the currency's exponent."""
+    number, currency = text.split()
+    minor = Decimal(number).scaleb(exponent(currency))
+    if minor != minor.to_integral_value():
+        raise ValueError(f"{text} has more digits than {currency}")
+    return Money(int(minor), currency)
+
+
+def fee(captured: Money, basis_points: int = 150) -> Money:
+    """The fee on a capture: captured x FEE_BPS / 10,000, half to even (contract 6.15)."""
+    exact = Decimal(captured.amount) * basis_points / _BASIS
+    return Money(int(exact.quantize(Decimal(1), rounding=ROUND_HALF_EVEN)), captured.currency)

@@ -1,0 +1,96 @@
+"""The testbed as a check holds it: attached through the broker, with all that can be asked of it.
+
+``Testbed`` is one lease: the connections to its replicas, the simulators' script and journal, the SQL
+proxy's figures, the observer's view of the database.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import asyncpg
+
+from checks.client import Connections
+from checks.evidence import JournalEntry
+from checks.probes import current
+from checks.testbed.control import Control, Replica, SqlCount
+from checks.testbed.faults import FaultKind, Operation
+from checks.testbed.lease import Lease
+
+
+class Psp:
+    """The PSP simulator of a testbed: scripted out of band, its journal read."""
+
+    def __init__(self, control: Control, lease: Lease) -> None:
+        self._control = control
+        self._lease = lease
+
+    async def fault(
+        self, kind: FaultKind, *operations: Operation, token: str | None = None, **options: Any
+    ) -> str:
+        """Script a fault (``checks.testbed.faults.Fault``) until it is lifted; gives its id."""
+        return await self._control.psp_fault(
+            self._lease, kind, operations=operations, token=token, **options
+        )
+
+    async def lift(self, fault: str | None = None) -> None:
+        """End one fault, or all."""
+        await self._control.psp_lift(self._lease, fault)
+
+    async def journal(self, card: str | None = None, *, since: int = 0) -> tuple[JournalEntry, ...]:
+        """What the PSP was asked about a card, in order; it goes into the current probe too."""
+        entries = await self._control.psp_journal(self._lease, since=since, token=card)
+        current()[1].journal(entries)
+        return entries
+
+    async def wait(self, card: str, entries: int, seconds: float) -> tuple[JournalEntry, ...]:
+        """The journal of a card as soon as it holds so many entries, or after so many seconds."""
+        found = await self._control.psp_wait(self._lease, entries, seconds, token=card)
+        current()[1].journal(found)
+        return found
+
+
+class Testbed:
+    """A testbed lent to this check, or to all that share it."""
+
+    __test__ = False
+
+    def __init__(self, control: Control, lease: Lease) -> None:
+        self.control = control
+        self.lease = lease
+        self.connections = Connections(lease.replicas)
+        self.psp = Psp(control, lease)
+
+    @property
+    def replicas(self) -> range:
+        """The replicas' numbers."""
+        return range(len(self.lease.replicas))
+
+    async def count(self, replica: Replica) -> SqlCount:
+        """How much SQL a replica has sent so far."""
+        return await self.control.sql_count(self.lease, replica)
+
+    async def kill(self, replica: int) -> None:
+        """End a replica without warning."""
+        await self.control.replica_kill(self.lease, replica)
+
+    async def start(self, replica: int) -> None:
+        """Start a killed replica again."""
+        await self.control.replica_start(self.lease, replica)
+
+    @asynccontextmanager
+    async def observer(self) -> AsyncIterator[asyncpg.Connection[Any]]:
+        """A superuser's connection to the submission's database, past the SQL proxy."""
+        connection = await asyncpg.connect(
+            self.lease.observer_dsn, server_settings={"application_name": ""}
+        )
+        try:
+            yield connection
+        finally:
+            await connection.close()
+
+    async def close(self) -> None:
+        """Close the connections; the lease itself is the borrower's to release."""
+        await self.connections.close()

@@ -1,0 +1,51 @@
+"""Fresh values from a seed: nothing that a check sends can be known beforehand, all can be repeated."""
+
+from __future__ import annotations
+
+import random
+import string
+
+from checks.amounts import Money
+
+_LETTERS = string.ascii_lowercase
+_TOKEN = string.ascii_letters + string.digits
+_NAMES = ["Alder", "Ash", "Aspen", "Beech", "Birch", "Cedar", "Elder", "Elm", "Hazel", "Holly", "Juniper", "Larch", "Lime", "Maple", "Oak", "Pine", "Poplar", "Rowan", "Spruce", "Willow", "Yew"]
+_TRADES = ["Bakery", "Books", "Cycles", "Dairy", "Foods", "Garden", "Hardware", "Optics", "Pottery", "Supplies", "Tools"]
+
+
+class Fresh:
+    """A source of values for one check: the same seed and check give the same values in turn."""
+
+    def __init__(self, seed: int, check: str) -> None:
+        self.random = random.Random(f"{seed}/{check}")  # noqa: S311 - must be repeatable
+
+    def word(self, length: int = 8) -> str:
+        """Lower-case letters."""
+        return "".join(self.random.choices(_LETTERS, k=length))
+
+    def name(self) -> str:
+        """The name of a business or an account."""
+        return f"{self.random.choice(_NAMES)} {self.random.choice(_TRADES)} {self.number(10, 9999)}"
+
+    def key(self) -> str:
+        """An idempotency key, as a client library would make one."""
+        digits = f"{self.random.getrandbits(128):032x}"
+        return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
+
+    def card(self) -> str:
+        """A PSP token; it has letters throughout, so that no run of digits looks like a card."""
+        return "tok_" + "".join(
+            self.random.choice(_LETTERS if index % 4 == 0 else _TOKEN) for index in range(20)
+        )
+
+    def reference(self) -> str:
+        """A reference as a merchant writes them."""
+        return f"{self.word(3).upper()}-{self.number(1000, 99999)}"
+
+    def number(self, low: int, high: int) -> int:
+        """An integer between two bounds, both included."""
+        return self.random.randint(low, high)
+
+    def money(self, low: int, high: int, currency: str = "GBP") -> Money:
+        """An amount of that many minor units, bounds included."""
+        return Money(self.number(low, high), currency)

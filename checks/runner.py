@@ -1,0 +1,144 @@
+"""Starts pytest on the checks, away from anything of the submission's, and streams the verdicts.
+
+    async for verdict in run_checks(broker.socket, select(flaws=["payment-idor"]), seed=7):
+        ...
+
+Every check asked for gets a verdict: one that was not collected, or was under way when pytest ended,
+gets ``error``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import IO
+
+from pydantic import ValidationError
+
+from checks.catalogue import CHECKS, catalogue
+from checks.evidence import CheckVerdict, Verdict
+from checks.registry import Declaration
+from checks.running import ruling
+
+_ROOT = CHECKS.parent
+
+#: Seconds for all checks together, after which those that remain are errors.
+PATIENCE = 900.0
+
+#: Longest line of a verdict, in bytes.
+_LINE_LIMIT = 64 * 1024 * 1024
+
+#: Characters of what pytest printed that an ``error`` quotes.
+_TAIL = 1500
+
+#: What pytest inherits of our environment.
+_INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "SYSTEMROOT")
+
+
+async def run_checks(
+    broker_socket: Path | str,
+    check_ids: Sequence[str],
+    seed: int,
+    *,
+    root: Path = CHECKS,
+    declarations: Sequence[Declaration] | None = None,
+    patience: float = PATIENCE,
+) -> AsyncIterator[CheckVerdict]:
+    """Run these checks, with all that they need, and give each verdict as it is reached.
+
+    ``check_ids`` are those to answer for (``catalogue.select`` closes them over their needs); verdicts
+    come in the order in which they are reached. ``root`` holds the families' folders.
+    """
+    known = {found.id: found for found in (declarations or catalogue())}
+    missing = {name: known[name] for name in check_ids}
+    reader, write_end = await _pipe()
+    with tempfile.TemporaryFile() as printed:
+        process = await asyncio.create_subprocess_exec(
+            *_command(broker_socket, list(missing), seed, write_end, root),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=printed,
+            stderr=printed,
+            pass_fds=(write_end,),
+            cwd=_ROOT,
+            env=_environment(),
+            start_new_session=True,
+        )
+        os.close(write_end)
+        try:
+            async for verdict in _verdicts(reader, patience):
+                if missing.pop(verdict.check, None) is not None:
+                    yield verdict
+            with suppress(TimeoutError):
+                await asyncio.wait_for(process.wait(), 5)
+        finally:
+            await _end(process)
+        tail = _tail(printed)
+    for declaration in missing.values():
+        because = f"It was not run to its end (pytest ended with {process.returncode}). {tail}"
+        yield ruling(declaration, Verdict.ERROR, because.strip(), seed=seed)
+
+
+def _command(
+    broker_socket: Path | str, names: list[str], seed: int, write_end: int, root: Path
+) -> list[str]:
+    return [
+        *(sys.executable, "-m", "pytest", "-q"),
+        *("-c", str(CHECKS / "pytest.ini"), "--rootdir", str(root.parent), "--noconftest"),
+        *("-p", "checks.plugin", "-p", "no:cacheprovider"),
+        *("--assay-broker", str(broker_socket), "--assay-verdicts", f"/dev/fd/{write_end}"),
+        *("--assay-seed", str(seed), "--assay-checks", ",".join(names)),
+        *(str(folder) for folder in sorted(root.iterdir()) if any(folder.glob("check_*.py"))),
+    ]
+
+
+def _environment() -> dict[str, str]:
+    kept = {name: os.environ[name] for name in _INHERITED if name in os.environ}
+    return kept | {
+        "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+        "PYTHONPATH": str(_ROOT),
+        "PYTHONUNBUFFERED": "1",
+    }
+
+
+async def _pipe() -> tuple[asyncio.StreamReader, int]:
+    read_end, write_end = os.pipe()
+    os.set_inheritable(write_end, True)
+    reader = asyncio.StreamReader(limit=_LINE_LIMIT)
+    await asyncio.get_running_loop().connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(read_end, "rb")
+    )
+    return reader, write_end
+
+
+async def _verdicts(reader: asyncio.StreamReader, patience: float) -> AsyncIterator[CheckVerdict]:
+    """The verdicts that come through the pipe, until it closes or the time is up."""
+    deadline = asyncio.get_running_loop().time() + patience
+    while True:
+        try:
+            async with asyncio.timeout_at(deadline):
+                line = await reader.readline()
+        except TimeoutError:
+            return
+        if not line.endswith(b"\n"):
+            return
+        with suppress(ValidationError):
+            yield CheckVerdict.model_validate_json(line)
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    """End pytest and whatever it started, if it has not ended."""
+    if process.returncode is None:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+    await process.wait()
+
+
+def _tail(printed: IO[bytes]) -> str:
+    printed.seek(0)
+    return printed.read().decode("utf-8", "replace")[-_TAIL:]

@@ -1,0 +1,130 @@
+"""One check on its way to a verdict: what it is handed, what it recorded, what came of it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Coroutine
+from typing import Any
+
+from checks.attachment import Testbed
+from checks.evidence import CheckVerdict, Verdict
+from checks.fresh import Fresh
+from checks.probes import Recorder, recording
+from checks.registry import Declaration
+from checks.tenants import Merchant, Platform
+from checks.verdicts import Decision, Vulnerable
+
+#: Characters of a reason that evidence keeps.
+_REASON_LIMIT = 2000
+
+
+class CheckRun:
+    """A check with its testbed; fixtures take what they hand out from here."""
+
+    def __init__(self, declaration: Declaration, testbed: Testbed, seed: int) -> None:
+        self.declaration = declaration
+        self.testbed = testbed
+        self.seed = seed
+        self.fresh = Fresh(seed, declaration.id)
+        self.recorder = Recorder(declaration.id, secrets=(testbed.lease.admin_token,))
+        self.platform = Platform(testbed.connections, testbed.lease.admin_token, self.fresh)
+        self._merchants: list[Merchant] = []
+
+    def merchant(self, actor: str) -> Merchant:
+        """A merchant that will be open when the check begins."""
+        merchant = Merchant(
+            actor, self.platform, Fresh(self.seed, f"{self.declaration.id}/{actor}")
+        )
+        self._merchants.append(merchant)
+        return merchant
+
+    async def decide(self, body: Coroutine[Any, Any, None]) -> CheckVerdict:
+        """Run the check's body to its verdict; never raises for what the body does."""
+        began = time.monotonic()
+        verdict, because, hint = await self._outcome(body)
+        return ruling(
+            self.declaration,
+            verdict,
+            because,
+            hint=hint,
+            seed=self.seed,
+            seconds=time.monotonic() - began,
+            recorder=self.recorder,
+        )
+
+    async def _outcome(self, body: Coroutine[Any, Any, None]) -> tuple[Verdict, str, str]:
+        try:
+            async with asyncio.timeout(self.declaration.limit) as scope:
+                with recording(self.recorder):
+                    for merchant in self._merchants:
+                        await merchant.open()
+                    await body
+        except Decision as decision:
+            if isinstance(decision, Vulnerable) and self.declaration.flaw is None:
+                return Verdict.ERROR, f"A check of the contract said vulnerable: {decision}", ""
+            return decision.verdict, decision.because, decision.hint
+        except asyncio.CancelledError:
+            raise
+        except TimeoutError as error:
+            if scope.expired():
+                return Verdict.ERROR, f"Not done within {self.declaration.limit:g} s.", ""
+            return Verdict.ERROR, described(error), ""
+        except BaseException as error:
+            if isinstance(error, KeyboardInterrupt | SystemExit):
+                raise
+            return Verdict.ERROR, described(error), ""
+        finally:
+            body.close()
+        return self._returned()
+
+    def _returned(self) -> tuple[Verdict, str, str]:
+        """A check that returns is secure, if it tried anything."""
+        attempts = self.recorder.attempts
+        if self.declaration.flaw is not None:
+            attempts = attempts[1:]
+        if not any(attempt.exchanged for attempt in attempts):
+            return Verdict.ERROR, "The check returned without having sent anything in a probe.", ""
+        return Verdict.SECURE, "", ""
+
+
+def described(error: BaseException) -> str:
+    """An unexpected exception, with the place that it came from."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    place = ""
+    if trace is not None:
+        place = f" ({trace.tb_frame.f_code.co_filename}:{trace.tb_lineno})"
+    return f"{type(error).__name__}: {error}{place}"
+
+
+def ruling(
+    declaration: Declaration,
+    verdict: Verdict,
+    because: str = "",
+    *,
+    hint: str = "",
+    blocked_by: str | None = None,
+    seed: int = 0,
+    seconds: float = 0.0,
+    recorder: Recorder | None = None,
+) -> CheckVerdict:
+    """A verdict as evidence keeps it."""
+    competencies = declaration.competencies
+    if not competencies and declaration.flaw is None:
+        competencies = ("api.contract",)
+    mask = (lambda text: text) if recorder is None else recorder.masked
+    return CheckVerdict(
+        check=declaration.id,
+        flaw=declaration.flaw,
+        verdict=verdict,
+        summary=declaration.summary,
+        because=mask(because)[:_REASON_LIMIT],
+        hint=hint,
+        blocked_by=blocked_by,
+        competencies=competencies,
+        seed=seed,
+        seconds=round(seconds, 3),
+        probes=() if recorder is None else recorder.probes(),
+    )

@@ -1,0 +1,44 @@
+"""What a check may decide other than ``secure``: raised, never returned.
+
+``because`` says what was seen, for the record; ``hint`` is for the person who mends it. A check that
+returns has found the rule kept. Anything else that leaves a check is the harness's own fault.
+"""
+
+from __future__ import annotations
+
+from checks.evidence import Verdict
+
+
+class Decision(Exception):
+    """Base of the verdicts that a check raises."""
+
+    verdict: Verdict
+
+    def __init__(self, because: str, hint: str = "") -> None:
+        super().__init__(because)
+        self.because = because
+        self.hint = hint
+
+
+class Vulnerable(Decision):
+    """The flaw was shown to be there."""
+
+    verdict = Verdict.VULNERABLE
+
+
+class Broken(Decision):
+    """A legitimate flow, or a rule of the contract, no longer works."""
+
+    verdict = Verdict.BROKEN
+
+
+class Inconclusive(Decision):
+    """The attack could not be carried out, so that nothing can be said."""
+
+    verdict = Verdict.INCONCLUSIVE
+
+
+class NotReached(Decision):
+    """What the attack builds on is already charged to another flaw or check."""
+
+    verdict = Verdict.NOT_REACHED
