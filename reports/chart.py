@@ -64,7 +64,7 @@ def _groups(rows: list[tuple[str, list[tuple[str, float]]]], unit: str) -> tuple
     figures = [figure for _, bars in rows for _, figure in bars if math.isfinite(figure)]
     top = max([*figures, 1e-9])
     return tuple(
-        Group(label, tuple(Bar(name, _share(figure, top), _say(figure, unit)) for name, figure in bars))
+        Group(label, tuple(Bar(name, _share(rate, top), _say(rate, unit)) for name, rate in bars))
         for label, bars in rows
     )
 

@@ -113,7 +113,8 @@ def _lengths(hunk: str) -> tuple[int, int]:
 
 def _lines(raw: list[str], path: str) -> Iterator[Line]:
     kinds = [_kind(line) for line in raw]
-    html = code_lines([line[1:] if kind != "hunk" else "" for line, kind in zip(raw, kinds, strict=True)], path)
+    plain = [line[1:] if kind != "hunk" else "" for line, kind in zip(raw, kinds, strict=True)]
+    html = code_lines(plain, path)
     before = after = 0
     for line, kind, coloured in zip(raw, kinds, html, strict=True):
         if kind == "hunk":

@@ -1,4 +1,4 @@
-"""What a report shows, in its order: evidence and scorecard joined and bounded, before any markup."""
+"""What a report shows, in its order: evidence and scorecard joined, before any markup."""
 
 from __future__ import annotations
 
@@ -65,6 +65,12 @@ class KindView:
     name: str
     answers: tuple[RequirementAnswer, ...]
 
+    @property
+    def by_answer(self) -> tuple[RequirementAnswer, ...]:
+        """The answers, ``met`` first and ``not assessed`` last."""
+        order = list(Answer)
+        return tuple(sorted(self.answers, key=lambda one: order.index(one.verdict)))
+
 
 @dataclass(frozen=True)
 class View:
@@ -97,10 +103,7 @@ class View:
     def not_assessed(self) -> tuple[RequirementAnswer, ...]:
         """The requirements without an answer, in the order of the role."""
         return tuple(
-            one
-            for kind in self.kinds
-            for one in kind.answers
-            if one.verdict is Answer.NOT_ASSESSED
+            one for kind in self.kinds for one in kind.answers if one.verdict is Answer.NOT_ASSESSED
         )
 
     def replay(self, probe: Probe) -> str:
@@ -121,7 +124,7 @@ def view(evidence: Evidence, scorecard: Scorecard) -> View:
             for kind, name in KINDS.items()
             if (chosen := tuple(one for one in scorecard.requirements if one.kind == kind))
         ),
-        flaws=_flaws(evidence, anchors),
+        flaws=flaw_views(evidence, anchors),
         flows=tuple(
             sorted(
                 (one for one in evidence.verdicts if one.flaw is None),
@@ -134,8 +137,9 @@ def view(evidence: Evidence, scorecard: Scorecard) -> View:
     )
 
 
-def _flaws(evidence: Evidence, anchors: Anchors) -> tuple[FlawView, ...]:
+def flaw_views(evidence: Evidence, anchors: Anchors | None = None) -> tuple[FlawView, ...]:
     """The flaws, those that need attention first and the gravest of them first."""
+    anchors = anchors or Anchors()
     facts = {flaw.id: flaw for flaw in evidence.flaws}
     spoken = {one.flaw for one in evidence.verdicts if one.flaw is not None}
     found = [

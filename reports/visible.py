@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import suppress
 
 #: The longest text shown of anything that has no shorter limit, in characters.
 LONGEST = 20_000
@@ -49,8 +50,6 @@ def _picture(match: re.Match[str]) -> str:
 def body(text: str, limit: int = LONGEST_BODY) -> str:
     """A body for reading: JSON is indented, anything else stays as it is."""
     if text[:1] in ("{", "[") and len(text) <= limit:
-        try:
+        with suppress(ValueError, RecursionError):
             text = json.dumps(json.loads(text), indent=2, ensure_ascii=False)
-        except (ValueError, RecursionError):
-            pass
     return visible(text, limit * 2 if text[:1] in ("{", "[") else limit)

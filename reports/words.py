@@ -23,15 +23,18 @@ class Word:
     symbol: str
 
 
+#: What stands where there is nothing to say.
+NOTHING = "–"  # noqa: RUF001
+
 WORDS: dict[str, Word] = {
     Answer.MET: Word("Met", "✓", "good", "check"),
     Answer.PARTLY: Word("Partly", "◐", "fair", "half"),
     Answer.NOT_MET: Word("Not met", "✗", "bad", "cross"),
-    Answer.NOT_ASSESSED: Word("Not assessed", "–", "mute", "dash"),
+    Answer.NOT_ASSESSED: Word("Not assessed", NOTHING, "mute", "dash"),
     Verdict.SECURE: Word("Secure", "✓", "good", "check"),
     Verdict.VULNERABLE: Word("Vulnerable", "✗", "bad", "cross"),
     Verdict.BROKEN: Word("Broken", "▲", "worse", "triangle"),
-    Verdict.NOT_REACHED: Word("Not reached", "–", "mute", "dash"),
+    Verdict.NOT_REACHED: Word("Not reached", NOTHING, "mute", "dash"),
     Verdict.INCONCLUSIVE: Word("Inconclusive", "?", "stop", "question"),
     Verdict.ERROR: Word("Error", "!", "stop", "bang"),
 }

@@ -140,17 +140,18 @@ def _in_favour(found: Sequence[Point], role: Role) -> list[Highlight]:
 
 def _lower(title: str) -> str:
     """The title as part of a sentence, unless it begins with a word in capitals."""
-    return title if title[:2].isupper() else title[:1].lower() + title[1:]
+    first = title.partition(" ")[0]
+    return title if len(first) > 1 and first.isupper() else title[:1].lower() + title[1:]
 
 
 def questions(
     evidence: Evidence, found: Sequence[Point], role: Role, answers: Mapping[str, Answer]
 ) -> tuple[Question, ...]:
     """Three questions: about what is open first, then about what could not be assessed."""
-    order = {"lost": 0, "half": 0, "blocked": 1, "unreached": 1, "earned": 2}
+    order = {"lost": 0, "blocked": 1, "earned": 2}
     ranked = sorted(
-        (point for point in found if point.kind == "flaw"),
-        key=lambda point: (order.get(point.state, 3), *_rank(point, role)),
+        (point for point in found if point.kind == "flaw" and point.state in order),
+        key=lambda point: (order[point.state], *_rank(point, role)),
     )
     asked = {flaw.id: first_question(flaw.lesson.questions) for flaw in evidence.flaws}
     about_flaws = [
