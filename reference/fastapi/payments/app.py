@@ -47,7 +47,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.context = context
     app.add_middleware(JsonBody)
     app.add_middleware(RequestLog)
-    problems.install(app)
-    for router in (access, accounts, deposits, transfers, payments, refunds, health):
+    routers = (access, accounts, deposits, transfers, payments, refunds, health)
+    for router in routers:
         app.include_router(router)
+    problems.install(app, [route for router in routers for route in router.routes])
     return app

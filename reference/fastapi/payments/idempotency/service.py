@@ -88,9 +88,9 @@ async def claim(
 
 async def _claimed_before(session: AsyncSession, request: KeyedRequest) -> Claim:
     known = await session.scalar(
-        select(IdempotencyKey).where(
-            IdempotencyKey.scope == request.scope, IdempotencyKey.key == request.key
-        )
+        select(IdempotencyKey)
+        .where(IdempotencyKey.scope == request.scope, IdempotencyKey.key == request.key)
+        .execution_options(populate_existing=True)
     )
     if known is None:
         raise BusyError("the key went away between two statements")
@@ -103,23 +103,39 @@ async def _claimed_before(session: AsyncSession, request: KeyedRequest) -> Claim
     return Claim(fresh=False, operation_id=known.operation_id)
 
 
-async def keep(session: AsyncSession, request: KeyedRequest, answer: Answer) -> None:
-    """Keep the answer for repeats; it is committed together with the effect."""
-    await session.execute(
+async def keep(session: AsyncSession, request: KeyedRequest, answer: Answer) -> Response:
+    """Keep the answer for repeats, and give it; it is committed together with the effect.
+
+    A key has one answer: if another request kept one before, that is given again.
+    """
+    kept = await session.execute(
         update(IdempotencyKey)
-        .where(IdempotencyKey.scope == request.scope, IdempotencyKey.key == request.key)
+        .where(
+            IdempotencyKey.scope == request.scope,
+            IdempotencyKey.key == request.key,
+            IdempotencyKey.status.is_(None),
+        )
         .values(status=answer.status, body=answer.body)
+        .returning(IdempotencyKey.key)
         .execution_options(synchronize_session=False)
     )
+    if kept.first() is not None:
+        return answer.first()
+
+    before = (await _claimed_before(session, request)).answer
+    return before.replay() if before is not None else answer.first()
 
 
 async def answer(
     session: AsyncSession, request: KeyedRequest, status: int, body: BaseModel
 ) -> Response:
-    """Keep an answer, and give it for the first time."""
-    kept = Answer(status, body.model_dump_json(by_alias=True))
-    await keep(session, request, kept)
-    return kept.first()
+    """Answer with an object, and keep that."""
+    return await keep(session, request, Answer(status, body.model_dump_json(by_alias=True)))
+
+
+async def answer_kept(session: AsyncSession, request: KeyedRequest) -> Answer | None:
+    """The answer that the key has by now, if it has one."""
+    return (await _claimed_before(session, request)).answer
 
 
 async def release(session: AsyncSession, request: KeyedRequest) -> None:

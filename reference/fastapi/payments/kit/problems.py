@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -71,8 +71,8 @@ def busy() -> Problem:
     return Problem(503, "busy", "Too busy just now; nothing was done.", retry_after=RETRY_SECONDS)
 
 
-def install(app: FastAPI) -> None:
-    """Answer every error of the application with a problem."""
+def install(app: FastAPI, routes: Sequence[BaseRoute]) -> None:
+    """Answer every error of the application, which serves these routes, with a problem."""
 
     @app.exception_handler(Problem)
     async def _problem(_: Request, error: Problem) -> Response:
@@ -88,14 +88,14 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def _http(request: Request, error: HTTPException) -> Response:
-        return _from_http(request, error).response()
+        return _from_http(request, error, routes).response()
 
 
-def _from_http(request: Request, error: HTTPException) -> Problem:
+def _from_http(request: Request, error: HTTPException, routes: Sequence[BaseRoute]) -> Problem:
     if error.status_code == HTTPStatus.NOT_FOUND:
         return not_found()
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-        allowed = ", ".join(sorted(_methods(request)))
+        allowed = ", ".join(sorted(_methods(request, routes)))
         return Problem(
             405, "method_not_allowed", "This path has other methods.", headers={"Allow": allowed}
         )
@@ -104,17 +104,14 @@ def _from_http(request: Request, error: HTTPException) -> Problem:
     return Problem(error.status_code, "refused", "The request was refused.", headers=error.headers)
 
 
-def _methods(request: Request) -> set[str]:
-    """All methods of the path: each method is a route of its own, and a route knows but its own."""
-    found: set[str] = set()
-    for route in request.app.routes:
-        found |= _methods_of(route, request)
-    return found
-
-
-def _methods_of(route: BaseRoute, request: Request) -> set[str]:
-    match, _ = route.matches(request.scope)
-    return set(getattr(route, "methods", None) or ()) if match is not Match.NONE else set()
+def _methods(request: Request, routes: Sequence[BaseRoute]) -> set[str]:
+    """All methods of the path: each is a route of its own, which knows no other."""
+    return {
+        method
+        for route in routes
+        if route.matches(request.scope)[0] is not Match.NONE
+        for method in getattr(route, "methods", None) or ()
+    }
 
 
 def _from_validation(error: RequestValidationError) -> Problem:

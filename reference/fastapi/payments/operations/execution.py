@@ -58,7 +58,12 @@ async def execute(
             context.psp.ensure_available()
             operation = await start(uow.session, attempt, lease)
         else:
-            operation = await _resume(context, uow, claim)
+            operation = await _take_up(uow.session, claim, lease)
+
+            # The first request may have come to its end between two of our statements.
+            answer = await idempotency.answer_kept(uow.session, request)
+            if answer is not None:
+                return answer.replay()
 
     outcome: Outcome | None = None
     if operation.is_open:
@@ -70,13 +75,12 @@ async def execute(
     return await _conclude(context, uow, request, operation.id, outcome)
 
 
-async def _resume(context: Context, uow: UnitOfWork, claim: Claim) -> Operation:
+async def _take_up(session: AsyncSession, claim: Claim, lease: float) -> Operation:
     """Take up an attempt that was left without an answer, unless somebody is still at it."""
     if claim.operation_id is None:
         raise BusyError("the key is claimed by nothing that could be resumed")
-    lease = context.settings.claim_lease_seconds
-    taken = await repository.claim_one(uow.session, claim.operation_id, lease)
-    operation = await repository.load(uow.session, claim.operation_id)
+    taken = await repository.claim_one(session, claim.operation_id, lease)
+    operation = await repository.load(session, claim.operation_id)
     if operation.is_open and not taken:
         raise Problem(
             409,
@@ -115,9 +119,7 @@ async def _conclude(
                     if outcome is not None
                     else await repository.load(uow.session, operation_id)
                 )
-                answer = answer_about(operation)
-                await idempotency.keep(uow.session, request, answer)
-                return answer.first()
+                return await idempotency.keep(uow.session, request, answer_about(operation))
         except BusyError:
             logger().warning("settlement_delayed", operation=operation_id)
             await asyncio.sleep(RETRY_SECONDS / 10)
