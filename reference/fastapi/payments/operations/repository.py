@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, Select, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import joinedload
 
-from payments.kit.database import seconds_from_now
+from payments.kit.database import BusyError, seconds_from_now
 from payments.operations.models import OPEN, Operation, OperationStatus
 from payments.payments.models import Payment
 from payments.psp.protocol import OperationType
@@ -126,8 +126,15 @@ async def renew_claim(
 
 
 async def load(session: AsyncSession, operation_id: str) -> Operation:
-    """An operation with all that its instruction, and an answer about it, needs."""
-    return (await session.scalars(_whole(operation_id))).one()
+    """An operation with all that its instruction, and an answer about it, needs.
+
+    Raises:
+        BusyError: it was withdrawn between two statements.
+    """
+    operation = (await session.scalars(_whole(operation_id))).one_or_none()
+    if operation is None:
+        raise BusyError("the operation was withdrawn")
+    return operation
 
 
 async def lock(session: AsyncSession, operation_id: str) -> Operation | None:

@@ -1,7 +1,16 @@
 """A circuit breaker: after faults in a row, leave the other side alone for a while."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+
+@dataclass(slots=True)
+class Call:
+    """One call: it ended in a fault, in none, or (None) in a way that says nothing."""
+
+    fault: bool | None = None
 
 
 class Breaker:
@@ -29,13 +38,18 @@ class Breaker:
             return left
         return self._reset if self._trying else None
 
-    def enter(self) -> None:
-        """A call begins."""
+    @contextmanager
+    def call(self) -> Iterator[Call]:
+        """Make a call; the block says how it ended."""
+        call = Call()
         self._trying = True
+        try:
+            yield call
+        finally:
+            self._trying = False
+            self._count(call.fault)
 
-    def leave(self, *, fault: bool | None) -> None:
-        """A call ended: in a fault, not in one, or (None) in a way that says nothing."""
-        self._trying = False
+    def _count(self, fault: bool | None) -> None:
         if fault is None:
             return
         if not fault:

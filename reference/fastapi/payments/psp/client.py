@@ -52,33 +52,29 @@ class PspClient:
         """
         wait = self._breaker.wait()
         if wait is not None:
-            raise unavailable(_whole_seconds(wait))
+            raise unavailable(wait)
 
     async def perform(self, instruction: Instruction) -> Outcome:
         """Have an operation done, or find out that it was.
 
         Each attempt carries the same key, so that the PSP does it once. ``NotDone`` only if no
-        attempt can have reached it.
+        attempt can have had an effect.
         """
-        deadline = asyncio.get_running_loop().time() + self._deadline_seconds
-        last: Outcome = NotDone(retry_after=1)
+        deadline = self._deadline()
+        last: Outcome = NotDone(replies.DEFAULT_RETRY_SECONDS)
         for attempt in range(self._max_attempts):
             wait = self._breaker.wait()
             if wait is not None:
-                return last if attempt else NotDone(_whole_seconds(wait))
+                return last if attempt else NotDone(wait)
 
-            answer = await self._exchange(
-                "POST", instruction.path, deadline, key=instruction.key, body=instruction.body()
-            )
-            outcome = replies.of_post(instruction, answer) if isinstance(answer, Reply) else answer
-            self._breaker.leave(fault=_is_fault(outcome))
+            outcome = await self._attempt(instruction, deadline)
             if not isinstance(outcome, NotDone | Ambiguous):
                 return outcome
             logger().warning("psp_attempt_failed", operation=instruction.key, outcome=str(outcome))
 
             # Once it may have been done, a later "not now" does not undo that.
             last = last if isinstance(last, Ambiguous) else outcome
-            if not await self._pause(attempt, answer, deadline):
+            if not await self._pause(attempt, outcome.retry_after, deadline):
                 break
         return last
 
@@ -86,11 +82,22 @@ class PspClient:
         """Ask once what became of an operation; None if the PSP does not know it (yet)."""
         wait = self._breaker.wait()
         if wait is not None:
-            return NotDone(_whole_seconds(wait))
-        deadline = asyncio.get_running_loop().time() + self._deadline_seconds
-        answer = await self._exchange("GET", f"/v1/operations/{instruction.key}", deadline)
-        outcome = replies.of_look_up(instruction, answer) if isinstance(answer, Reply) else answer
-        self._breaker.leave(fault=_is_fault(outcome))
+            return NotDone(wait)
+        with self._breaker.call() as call:
+            reply = await self._exchange(
+                "GET", f"/v1/operations/{instruction.key}", self._deadline()
+            )
+            outcome = replies.of_look_up(instruction, reply) if isinstance(reply, Reply) else reply
+            call.fault = _is_fault(outcome)
+        return outcome
+
+    async def _attempt(self, instruction: Instruction, deadline: float) -> Outcome:
+        with self._breaker.call() as call:
+            reply = await self._exchange(
+                "POST", instruction.path, deadline, key=instruction.key, body=instruction.body()
+            )
+            outcome = replies.of_post(instruction, reply) if isinstance(reply, Reply) else reply
+            call.fault = _is_fault(outcome)
         return outcome
 
     async def _exchange(
@@ -104,7 +111,6 @@ class PspClient:
     ) -> Reply | Ambiguous:
         """One request and its whole reply."""
         headers = {"Idempotency-Key": key} if key is not None else {}
-        self._breaker.enter()
         try:
             async with (
                 asyncio.timeout_at(deadline),
@@ -120,30 +126,29 @@ class PspClient:
         except (httpx.HTTPError, httpx.StreamError, TimeoutError, OSError) as error:
             return _unanswered(error)
 
-        except asyncio.CancelledError:
-            self._breaker.leave(fault=None)
-            raise
-
-    async def _pause(self, attempt: int, answer: Reply | Ambiguous, deadline: float) -> bool:
+    async def _pause(self, attempt: int, retry_after: float | None, deadline: float) -> bool:
         """Wait before the next attempt; False if there is none before the deadline.
 
         Full jitter, so that those who failed together do not come back together.
         """
         if attempt + 1 >= self._max_attempts:
             return False
-        seconds = random.uniform(0, FIRST_BACKOFF_SECONDS * 2**attempt)  # noqa: S311
-        if isinstance(answer, Reply) and answer.retry_after is not None:
-            seconds += answer.retry_after
+        jitter = random.uniform(0, FIRST_BACKOFF_SECONDS * 2**attempt)  # noqa: S311
+        seconds = (retry_after or 0) + jitter
         if asyncio.get_running_loop().time() + seconds >= deadline:
             return False
         await asyncio.sleep(seconds)
         return True
 
+    def _deadline(self) -> float:
+        return asyncio.get_running_loop().time() + self._deadline_seconds
 
-def unavailable(retry_after: int) -> Problem:
-    """The PSP is not to be had now, and nothing was done."""
+
+def unavailable(retry_after: float) -> Problem:
+    """The PSP is not to be had now, and nothing was done; ``retry_after`` is in seconds."""
+    whole = min(max(ceil(retry_after), 1), MAX_RETRY_AFTER_SECONDS)
     return Problem(
-        503, "psp_unavailable", "The card processor is not available.", retry_after=retry_after
+        503, "psp_unavailable", "The card processor is not available.", retry_after=whole
     )
 
 
@@ -162,7 +167,3 @@ def _is_fault(outcome: Outcome | None) -> bool | None:
 def _retry_after(response: httpx.Response) -> float | None:
     value = response.headers.get("retry-after", "")
     return float(value) if re.fullmatch(r"[0-9]{1,5}", value) else None
-
-
-def _whole_seconds(seconds: float) -> int:
-    return min(max(ceil(seconds), 1), MAX_RETRY_AFTER_SECONDS)

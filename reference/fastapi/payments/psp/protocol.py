@@ -75,14 +75,15 @@ class Declined:
 class NotDone:
     """The PSP was not asked, or put it off; ask again after so many seconds."""
 
-    retry_after: int
+    retry_after: float
 
 
 @dataclass(frozen=True, slots=True)
 class Ambiguous:
-    """It may have been done or not; ``cause`` is for the log."""
+    """It may have been done or not; ``cause`` is for the log, ``retry_after`` in seconds."""
 
     cause: str
+    retry_after: float | None = None
 
 
 Outcome = Succeeded | Declined | NotDone | Ambiguous

@@ -13,6 +13,8 @@ REFUSALS = frozenset(
     {HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY}
 )
 
+DEFAULT_RETRY_SECONDS = 1.0
+
 Word = Annotated[
     str, StringConstraints(min_length=1, max_length=200, pattern=r"^[\x21-\x7e]+$", strict=True)
 ]
@@ -57,8 +59,8 @@ def of_post(instruction: Instruction, reply: Reply) -> Outcome:
     if reply.status in REFUSALS:
         return _of_refusal(reply)
     if reply.status == HTTPStatus.TOO_MANY_REQUESTS:
-        return NotDone(retry_after=1)
-    return Ambiguous(f"status {reply.status}")
+        return NotDone(reply.retry_after or DEFAULT_RETRY_SECONDS)
+    return Ambiguous(f"status {reply.status}", reply.retry_after)
 
 
 def of_look_up(instruction: Instruction, reply: Reply) -> Outcome | None:
@@ -68,8 +70,8 @@ def of_look_up(instruction: Instruction, reply: Reply) -> Outcome | None:
     if reply.status == HTTPStatus.NOT_FOUND and isinstance(_of_refusal(reply), Declined):
         return None
     if reply.status == HTTPStatus.TOO_MANY_REQUESTS:
-        return NotDone(retry_after=1)
-    return Ambiguous(f"status {reply.status}")
+        return NotDone(reply.retry_after or DEFAULT_RETRY_SECONDS)
+    return Ambiguous(f"status {reply.status}", reply.retry_after)
 
 
 def _of_operation(instruction: Instruction, body: bytes) -> Outcome:
