@@ -21,14 +21,14 @@ from payments.access.schemas import (
 from payments.dependencies import ContextOf, Uow
 from payments.kit.ids import path_id
 from payments.kit.pagination import DEFAULT_LIMIT, Cursor, Limit, ListOf, Page
-from payments.kit.problems import Problem
+from payments.kit.problems import LISTING, READING, WRITING, Problem, refusals
 
 router = APIRouter(tags=["access"])
 
 ClientId = Annotated[str, path_id("cli")]
 
 
-@router.post("/v1/merchants", status_code=201)
+@router.post("/v1/merchants", status_code=201, responses=refusals(*WRITING))
 async def create_merchant(_: Admin, body: MerchantCreate, uow: Uow) -> MerchantOut:
     """Create a merchant with its first owner."""
     async with uow:
@@ -36,7 +36,7 @@ async def create_merchant(_: Admin, body: MerchantCreate, uow: Uow) -> MerchantO
     return MerchantOut.of(merchant, ClientWithSecret.revealing(owner, secret))
 
 
-@router.post("/v1/token")
+@router.post("/v1/token", responses=refusals(400, 401, 413, 415, 422, 429, 503))
 async def issue_token(body: TokenRequest, context: ContextOf, uow: Uow) -> TokenOut:
     """Exchange a client's secret for an access token."""
     async with uow:
@@ -56,7 +56,7 @@ async def public_keys(context: ContextOf) -> PublicKeys:
     return PublicKeys(keys=[PublicKey.model_validate(context.tokens.public_jwk())])
 
 
-@router.post("/v1/clients", status_code=201)
+@router.post("/v1/clients", status_code=201, responses=refusals(*WRITING))
 async def create_client(caller: Owner, body: ClientCreate, uow: Uow) -> ClientWithSecret:
     """Create a client of the caller's merchant."""
     async with uow:
@@ -66,7 +66,7 @@ async def create_client(caller: Owner, body: ClientCreate, uow: Uow) -> ClientWi
     return ClientWithSecret.revealing(client, secret)
 
 
-@router.get("/v1/clients")
+@router.get("/v1/clients", responses=refusals(*LISTING))
 async def list_clients(
     caller: Owner,
     context: ContextOf,
@@ -83,7 +83,7 @@ async def list_clients(
     return ListOf(data=[ClientOut.of(client) for client in clients], next_cursor=next_cursor)
 
 
-@router.delete("/v1/clients/{client_id}", status_code=204)
+@router.delete("/v1/clients/{client_id}", status_code=204, responses=refusals(*READING, 404, 409))
 async def delete_client(caller: Owner, client_id: ClientId, uow: Uow) -> Response:
     """Delete a client."""
     async with uow:

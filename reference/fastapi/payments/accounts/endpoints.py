@@ -11,7 +11,7 @@ from payments.accounts.schemas import AccountCreate, AccountOut, AccountRename
 from payments.dependencies import ContextOf, Uow
 from payments.kit.ids import path_id
 from payments.kit.pagination import DEFAULT_LIMIT, Cursor, Limit, ListOf, Page
-from payments.kit.problems import not_found
+from payments.kit.problems import LISTING, READING, WRITING, not_found, refusals
 from payments.ledger.repository import NEWEST_ENTRY_FIRST, EntryRepository
 from payments.ledger.schemas import EntryOut
 
@@ -21,7 +21,7 @@ AccountId = Annotated[str, path_id("acc")]
 IfMatch = Annotated[str | None, Header()]
 
 
-@router.post("", status_code=201)
+@router.post("", status_code=201, responses=refusals(*WRITING))
 async def open_account(caller: Operator, body: AccountCreate, uow: Uow) -> AccountOut:
     """Open an account."""
     async with uow:
@@ -29,7 +29,7 @@ async def open_account(caller: Operator, body: AccountCreate, uow: Uow) -> Accou
     return AccountOut.of(account)
 
 
-@router.get("")
+@router.get("", responses=refusals(*LISTING))
 async def list_accounts(
     caller: Viewer,
     context: ContextOf,
@@ -46,7 +46,7 @@ async def list_accounts(
     return ListOf(data=[AccountOut.of(account) for account in accounts], next_cursor=next_cursor)
 
 
-@router.get("/{account_id}")
+@router.get("/{account_id}", responses=refusals(*READING, 404))
 async def get_account(
     caller: Viewer, account_id: AccountId, uow: Uow, response: Response
 ) -> AccountOut:
@@ -59,7 +59,7 @@ async def get_account(
     return AccountOut.of(account)
 
 
-@router.patch("/{account_id}")
+@router.patch("/{account_id}", responses=refusals(*WRITING, 404, 412, 428))
 async def rename_account(
     caller: Operator,
     account_id: AccountId,
@@ -75,7 +75,7 @@ async def rename_account(
     return AccountOut.of(account)
 
 
-@router.get("/{account_id}/entries")
+@router.get("/{account_id}/entries", responses=refusals(*LISTING, 404))
 async def list_entries(
     caller: Viewer,
     account_id: AccountId,

@@ -9,7 +9,7 @@ from sqlalchemy.exc import DBAPIError
 
 from payments.dependencies import ContextOf
 from payments.kit.database import BusyError
-from payments.kit.problems import Problem
+from payments.kit.problems import Problem, refusals
 
 READY_SECONDS = 2
 
@@ -28,7 +28,7 @@ async def healthz() -> Health:
     return Health()
 
 
-@router.get("/readyz")
+@router.get("/readyz", responses=refusals(503))
 async def readyz(context: ContextOf) -> Health:
     """Whether the database answers, without which nothing else can."""
     try:

@@ -23,6 +23,6 @@ def path_id(prefix: str) -> Any:
 
 
 IdReference = Annotated[
-    str, StringConstraints(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_]+$")
+    str, StringConstraints(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9_-]+$")
 ]
 """An id named in a body. One of an odd shape is 422, one that names nothing 404."""

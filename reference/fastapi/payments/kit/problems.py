@@ -16,6 +16,13 @@ from payments.kit.database import BusyError
 MEDIA_TYPE = "application/problem+json"
 RETRY_SECONDS = 1
 
+# The refusals that an endpoint documents, by what it does.
+READING = (401, 403, 503)
+LISTING = (*READING, 422)
+WRITING = (400, 401, 403, 413, 415, 422, 503)
+MOVING = (*WRITING, 404, 409)
+CHARGING = (*MOVING, 402, 504)
+
 
 class Problem(Exception):  # noqa: N818  (RFC 9457's word)
     """A refusal that the client is told.
@@ -59,6 +66,14 @@ class Problem(Exception):  # noqa: N818  (RFC 9457's word)
     def response(self) -> Response:
         """The answer that carries this problem."""
         return Response(self.body(), self.status, self.headers, MEDIA_TYPE)
+
+
+def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The documentation of an endpoint's refusals, for its ``responses``."""
+    return {
+        status: {"description": HTTPStatus(status).phrase, "content": {MEDIA_TYPE: {}}}
+        for status in sorted(statuses)
+    }
 
 
 def not_found() -> Problem:

@@ -10,8 +10,10 @@ the worker, takes up where it was left, under the same key at the PSP.
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 from fastapi import Response
+from pydantic import BaseModel
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from payments.dependencies import Context
@@ -34,6 +36,11 @@ SETTLEMENT_ATTEMPTS = 3
 
 Start = Callable[[AsyncSession, str, float], Awaitable[Operation]]
 """Checks the request and persists the attempt, given its id and the lease in seconds."""
+
+
+def ambiguous(shown: type[BaseModel]) -> dict[int | str, dict[str, Any]]:
+    """The documentation of the answer to an operation whose end is not known yet."""
+    return {202: {"model": shown, "description": "The card processor's answer is not known yet"}}
 
 
 async def execute(

@@ -10,9 +10,9 @@ from payments.dependencies import ContextOf, Uow
 from payments.idempotency.requests import MerchantKey
 from payments.kit.ids import path_id
 from payments.kit.pagination import DEFAULT_LIMIT, Cursor, Limit, ListOf, Page
-from payments.kit.problems import not_found
+from payments.kit.problems import CHARGING, LISTING, READING, WRITING, not_found, refusals
 from payments.operations import reconciliation
-from payments.operations.execution import execute
+from payments.operations.execution import ambiguous, execute
 from payments.operations.models import Operation
 from payments.payments import service
 from payments.payments.models import PaymentStatus
@@ -33,7 +33,12 @@ Status = Annotated[PaymentStatus | None, Query()]
 Sort = Annotated[PaymentSort, Query()]
 
 
-@router.post("", status_code=201, response_model=PaymentOut)
+@router.post(
+    "",
+    status_code=201,
+    response_model=PaymentOut,
+    responses=ambiguous(PaymentOut) | refusals(*CHARGING),
+)
 async def create_payment(
     caller: Operator, body: PaymentCreate, key: MerchantKey, context: ContextOf, uow: Uow
 ) -> Response:
@@ -45,7 +50,7 @@ async def create_payment(
     return await execute(context, uow, key, start)
 
 
-@router.get("")
+@router.get("", responses=refusals(*LISTING))
 async def list_payments(
     caller: Viewer,
     context: ContextOf,
@@ -65,7 +70,7 @@ async def list_payments(
     return ListOf(data=[PaymentOut.of(payment) for payment in payments], next_cursor=next_cursor)
 
 
-@router.get("/{payment_id}")
+@router.get("/{payment_id}", responses=refusals(*READING, 404))
 async def get_payment(caller: Viewer, payment_id: PaymentId, uow: Uow) -> PaymentOut:
     """Show a payment."""
     async with uow:
@@ -75,7 +80,11 @@ async def get_payment(caller: Viewer, payment_id: PaymentId, uow: Uow) -> Paymen
     return PaymentOut.of(payment)
 
 
-@router.post("/{payment_id}/capture", response_model=PaymentOut)
+@router.post(
+    "/{payment_id}/capture",
+    response_model=PaymentOut,
+    responses=ambiguous(PaymentOut) | refusals(*CHARGING),
+)
 async def capture_payment(
     caller: Operator,
     payment_id: PaymentId,
@@ -93,7 +102,11 @@ async def capture_payment(
     return await execute(context, uow, key, start)
 
 
-@router.post("/{payment_id}/void", response_model=PaymentOut)
+@router.post(
+    "/{payment_id}/void",
+    response_model=PaymentOut,
+    responses=ambiguous(PaymentOut) | refusals(*CHARGING),
+)
 async def void_payment(
     caller: Operator,
     payment_id: PaymentId,
@@ -110,7 +123,7 @@ async def void_payment(
     return await execute(context, uow, key, start)
 
 
-@router.post("/{payment_id}/sync")
+@router.post("/{payment_id}/sync", responses=refusals(*WRITING, 404))
 async def sync_payment(
     caller: Operator,
     payment_id: PaymentId,

@@ -10,8 +10,8 @@ from payments.dependencies import ContextOf, Uow
 from payments.idempotency.requests import MerchantKey
 from payments.kit.ids import path_id
 from payments.kit.pagination import DEFAULT_LIMIT, Cursor, Limit, ListOf, Page
-from payments.kit.problems import not_found
-from payments.operations.execution import execute
+from payments.kit.problems import CHARGING, LISTING, READING, not_found, refusals
+from payments.operations.execution import ambiguous, execute
 from payments.operations.models import Operation
 from payments.payments.repository import PaymentRepository
 from payments.refunds import service
@@ -24,7 +24,12 @@ PaymentId = Annotated[str, path_id("pay")]
 RefundId = Annotated[str, path_id("ref")]
 
 
-@router.post("", status_code=201, response_model=RefundOut)
+@router.post(
+    "",
+    status_code=201,
+    response_model=RefundOut,
+    responses=ambiguous(RefundOut) | refusals(*CHARGING),
+)
 async def create_refund(
     caller: Operator,
     payment_id: PaymentId,
@@ -41,7 +46,7 @@ async def create_refund(
     return await execute(context, uow, key, start)
 
 
-@router.get("")
+@router.get("", responses=refusals(*LISTING, 404))
 async def list_refunds(
     caller: Viewer,
     payment_id: PaymentId,
@@ -61,7 +66,7 @@ async def list_refunds(
     return ListOf(data=[RefundOut.of(refund) for refund in refunds], next_cursor=next_cursor)
 
 
-@router.get("/{refund_id}")
+@router.get("/{refund_id}", responses=refusals(*READING, 404))
 async def get_refund(
     caller: Viewer, payment_id: PaymentId, refund_id: RefundId, uow: Uow
 ) -> RefundOut:

@@ -10,7 +10,7 @@ from payments.idempotency import service as idempotency
 from payments.idempotency.requests import MerchantKey
 from payments.kit.ids import path_id
 from payments.kit.pagination import DEFAULT_LIMIT, Cursor, Limit, ListOf, Page
-from payments.kit.problems import not_found
+from payments.kit.problems import LISTING, MOVING, READING, not_found, refusals
 from payments.transfers import service
 from payments.transfers.repository import NEWEST_FIRST, TransferRepository
 from payments.transfers.schemas import ReversalCreate, TransferCreate, TransferOut
@@ -20,7 +20,7 @@ router = APIRouter(prefix="/v1/transfers", tags=["transfers"])
 TransferId = Annotated[str, path_id("tr")]
 
 
-@router.post("", status_code=201, response_model=TransferOut)
+@router.post("", status_code=201, response_model=TransferOut, responses=refusals(*MOVING))
 async def create_transfer(
     caller: Operator, body: TransferCreate, key: MerchantKey, uow: Uow
 ) -> Response:
@@ -34,7 +34,7 @@ async def create_transfer(
         return await idempotency.answer(uow.session, key, 201, TransferOut.of(transfer))
 
 
-@router.get("")
+@router.get("", responses=refusals(*LISTING))
 async def list_transfers(
     caller: Viewer,
     context: ContextOf,
@@ -51,7 +51,7 @@ async def list_transfers(
     return ListOf(data=[TransferOut.of(row) for row in transfers], next_cursor=next_cursor)
 
 
-@router.get("/{transfer_id}")
+@router.get("/{transfer_id}", responses=refusals(*READING, 404))
 async def get_transfer(caller: Viewer, transfer_id: TransferId, uow: Uow) -> TransferOut:
     """Show a transfer."""
     async with uow:
@@ -61,7 +61,12 @@ async def get_transfer(caller: Viewer, transfer_id: TransferId, uow: Uow) -> Tra
     return TransferOut.of(transfer)
 
 
-@router.post("/{transfer_id}/reversal", status_code=201, response_model=TransferOut)
+@router.post(
+    "/{transfer_id}/reversal",
+    status_code=201,
+    response_model=TransferOut,
+    responses=refusals(*MOVING),
+)
 async def reverse_transfer(
     caller: Operator,
     transfer_id: TransferId,
