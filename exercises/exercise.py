@@ -74,11 +74,16 @@ def exercise_ids(folder: Path = places.EXERCISES) -> tuple[str, ...]:
     return tuple(sorted(path.parent.name for path in folder.glob("*/exercise.toml")))
 
 
-def load_exercise(name: str, bank: Bank, folder: Path = places.EXERCISES) -> Exercise:
-    """Reads one exercise; raises ``UnknownExerciseError`` or ``BankError``."""
+def require_exercise(name: str, folder: Path = places.EXERCISES) -> None:
+    """Raises ``UnknownExerciseError`` unless there is one of that id."""
     if name not in exercise_ids(folder):
         known = ", ".join(exercise_ids(folder)) or "none"
         raise UnknownExerciseError(f"There is no exercise {name!r}; there are: {known}.")
+
+
+def load_exercise(name: str, bank: Bank, folder: Path = places.EXERCISES) -> Exercise:
+    """Reads one exercise; raises ``UnknownExerciseError`` or ``BankError``."""
+    require_exercise(name, folder)
     manifest = _read_manifest(folder / name)
     where = f"{name}/exercise.toml"
     flaws = {id_: _known_flaw(bank, id_, where) for id_ in manifest.flaws}

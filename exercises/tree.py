@@ -39,6 +39,7 @@ LEAVINGS = (
     ".idea",
     ".vscode",
     ".assay",
+    "assay-out",
     ".DS_Store",
     ".coverage",
     "*.pyc",

@@ -1,0 +1,240 @@
+"""The ``assay`` command. Each command's work is a module of its own, imported when it is called."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from harness.errors import ASKED_WRONGLY, DONE, FAILED
+
+app = typer.Typer(
+    name="assay",
+    help="Tests a version of a payment service, and says with evidence how far it meets a role.",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+INTERRUPTED = 130
+#: No answer of a machine is an answer of ours: as a shell reports a process ended by SIGTERM.
+STOPPED = 143
+
+ExerciseName = Annotated[str, typer.Option("--exercise", "-e", help="Which exercise it answers.")]
+Flaws = Annotated[list[str] | None, typer.Option("--flaw", help="A flaw's id; may be repeated.")]
+Seed = Annotated[int | None, typer.Option(min=0, help="Seed of all that the checks send.")]
+Trusted = Annotated[
+    bool, typer.Option("--trusted", help="Run it unconfined, where the system has no isolation.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for a script to read.")]
+Load = Literal["off", "quick", "full"]
+
+
+@app.command(epilog="Example: assay doctor --json")
+def doctor(as_json: AsJson = False) -> None:
+    """Say what this machine offers, and how to mend what is missing."""
+    from harness import doctor as command
+
+    _finish(lambda: command.doctor(as_json=as_json))
+
+
+@app.command("list", epilog="Example: assay list flaws")
+def list_(
+    what: Annotated[Literal["exercises", "flaws", "roles"], typer.Argument(help="Of what.")],
+    as_json: AsJson = False,
+) -> None:
+    """List the exercises, the flaws or the roles there are."""
+    from harness import listing as command
+
+    _finish(lambda: command.show(what, as_json=as_json))
+
+
+@app.command(epilog="Example: assay start wallet-transfers ~/wallet")
+def start(
+    exercise: Annotated[str, typer.Argument(help="An exercise's id.")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A new or empty folder.")],
+    seed: Annotated[int, typer.Option(min=0, help="Recorded in the kit.")] = 0,
+) -> None:
+    """Write a kit: service, brief and contract, in a git repository."""
+    from harness import start as command
+
+    _finish(lambda: command.start(exercise, folder, seed))
+
+
+@app.command(epilog="Example: assay check --only payment-idor --watch")
+def check(
+    folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="The kit's folder.")] = Path(),
+    only: Annotated[
+        list[str] | None, typer.Option("--only", help="A flaw's or check's id; may be repeated.")
+    ] = None,
+    watch: Annotated[bool, typer.Option("--watch", help="Run again at each save.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Run the practice checks; status 1 while something is wrong."""
+    from harness import practice as command
+
+    _finish(lambda: command.practice(folder, only or [], watch=watch, as_json=as_json))
+
+
+@app.command(epilog="Example: assay grade kit.tar.gz --exercise full-service --role somnio")
+def grade(
+    submission: Annotated[Path, typer.Argument(help="A folder, git repository or archive.")],
+    *,
+    exercise: ExerciseName,
+    role: Annotated[
+        list[str] | None, typer.Option("--role", help="A role's id; may be repeated.")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Where evidence and reports go.")] = Path("assay-out"),
+    seed: Seed = None,
+    load: Annotated[Load, typer.Option(help="How long a load to drive.")] = "quick",
+    trusted: Trusted = False,
+    as_json: AsJson = False,
+) -> None:
+    """Grade a submission: checks, scores, reports."""
+    from harness import grade as command
+
+    request = command.Request(
+        submission=submission,
+        exercise=exercise,
+        roles=tuple(dict.fromkeys(role or ())),
+        out=out,
+        seed=seed,
+        load=load,
+        trusted=trusted,
+    )
+    _finish(lambda: command.grade(request, as_json=as_json))
+
+
+@app.command(epilog="Example: assay score assay-out/evidence.json --role techflow --out reports")
+def score(
+    evidence: Annotated[Path, typer.Argument(help="An evidence.json.")],
+    role: Annotated[list[str], typer.Option("--role", help="A role's id; may be repeated.")],
+    out: Annotated[
+        Path | None, typer.Option(help="Where reports go; without it, they are not written.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Read saved evidence against a role; start nothing."""
+    from harness import score as command
+
+    _finish(lambda: command.score(evidence, tuple(dict.fromkeys(role)), out, as_json=as_json))
+
+
+@app.command(epilog="Example: assay replay assay-out/evidence.json P12 kit.tar.gz")
+def replay(
+    evidence: Annotated[Path, typer.Argument(help="An evidence.json.")],
+    probe: Annotated[str, typer.Argument(help="A probe's id, or a check's, from the report.")],
+    submission: Annotated[Path, typer.Argument(help="What was graded, or its repair.")],
+    trusted: Trusted = False,
+    as_json: AsJson = False,
+) -> None:
+    """Run one probe again, and compare with what was recorded."""
+    from harness import replay as command
+
+    _finish(lambda: command.replay(evidence, probe, submission, trusted=trusted, as_json=as_json))
+
+
+@app.command(epilog="Example: assay calibrate --flaw payment-idor --repeat 3 --json cells.json")
+def calibrate(
+    flaw: Flaws = None,
+    repeat: Annotated[int, typer.Option(min=1, help="How often each cell is run.")] = 1,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE", help="Write every cell here.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Keep the evidence of cells that came out wrong here.")
+    ] = None,
+) -> None:
+    """Measure the grader's own errors on flaws, fixes and decoys."""
+    from harness import calibrate as command
+
+    _finish(lambda: command.calibrate(flaw or [], repeat, json_file, out))
+
+
+@app.command(epilog="Example: assay serve --flaw payment-idor --port 8000")
+def serve(
+    flaw: Flaws = None,
+    port: Annotated[int | None, typer.Option(min=1, max=65535, help="Of replica 0.")] = None,
+) -> None:
+    """Run the service, sound or flawed, to explore by hand."""
+    from harness import serve as command
+
+    _finish(lambda: command.serve(flaw or [], port))
+
+
+@app.command(epilog="Example: assay learn transfer-double-spend")
+def learn(flaw: Annotated[str, typer.Argument(help="A flaw's id.")]) -> None:
+    """Show a flaw live, then its lesson."""
+    from harness import learn as command
+
+    _finish(lambda: command.learn(flaw))
+
+
+@app.command(epilog="Example: assay demo --out assay-demo")
+def demo(
+    out: Annotated[Path, typer.Option(help="Where the reports go.")] = Path("assay-demo"),
+) -> None:
+    """Grade three submissions, and set them side by side."""
+    from harness import demo as command
+
+    _finish(lambda: command.demo(out))
+
+
+def main() -> None:
+    """The ``assay`` command; its exit statuses are those of ``commands.md``."""
+    try:
+        status = app(sys.argv[1:] or ["--help"], standalone_mode=False)
+    except typer.Exit as finished:
+        status = finished.exit_code
+    except typer.Abort:
+        status = INTERRUPTED
+    except Exception as failure:
+        explain = getattr(failure, "format_message", None)  # Typer's own, for a wrong command line
+        if explain is None:
+            raise
+        said = str(explain()).replace("Value error, ", "").rstrip(".")
+        _complain(f"{said}; try 'assay --help'.")
+        status = ASKED_WRONGLY
+    sys.exit(status if isinstance(status, int) else DONE)
+
+
+def _finish(command: Callable[[], int]) -> None:
+    """Runs a command, and ends the process with the status that commands.md gives the outcome."""
+    try:
+        status = command()
+    except KeyboardInterrupt:
+        status = INTERRUPTED
+    except BrokenPipeError:  # the reader of our output has gone, as after '| head'
+        sys.stderr.close()
+        status = DONE
+    except Exception as failure:
+        status = _failed(failure)
+    raise typer.Exit(status)
+
+
+def _failed(failure: Exception) -> int:
+    from harness.errors import exit_status, is_plain
+    from harness.loop import StoppedError
+
+    if isinstance(failure, StoppedError):
+        return STOPPED
+    status = exit_status(failure)
+    if status == ASKED_WRONGLY:
+        _complain(str(failure))
+        return status
+    with tempfile.NamedTemporaryFile(
+        "w", prefix="assay-failure-", suffix=".txt", delete=False, encoding="utf-8"
+    ) as file:
+        traceback.print_exception(failure, file=file)
+    what = str(failure) if is_plain(failure) else f"{type(failure).__name__}: {failure}"
+    _complain(f"The harness itself failed: {what}\nThe particulars are in {file.name}")
+    return FAILED
+
+
+def _complain(text: str) -> None:
+    sys.stderr.write(f"assay: {text}\n")

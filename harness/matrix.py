@@ -1,0 +1,149 @@
+"""The matrix that proves the grader: each flaw's variants, what is expected of them, what came."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from checks.evidence import PRECEDENCE, CheckVerdict, Verdict
+from exercises.bank import Flaw, Variant
+from exercises.tree import compose, reference_tree
+
+Outcome = Literal["right", "false_accept", "false_reject", "wrong", "inconclusive", "error"]
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """One cell to be run: a flaw, and the variant of it that stands in the reference.
+
+    ``variant`` is ``None`` for the reference's own code.
+    """
+
+    flaw: Flaw
+    variant: Variant | None
+    repeat: int
+
+    @property
+    def label(self) -> str:
+        """The variant as a cell names it."""
+        return "reference" if self.variant is None else self.variant.label
+
+    @property
+    def expected(self) -> Verdict:
+        """Fixes and the reference are secure; what was seeded, and decoys, are vulnerable."""
+        sound = self.variant is None or self.variant.kind == "fix"
+        return Verdict.SECURE if sound else Verdict.VULNERABLE
+
+    def tree(self, track: str = "fastapi") -> dict[str, bytes]:
+        """The submission that the cell tries; raises ``PatchError``."""
+        patches = [] if self.variant is None else [self.variant.patch()]
+        return compose(reference_tree(track), patches)
+
+
+class Cell(BaseModel):
+    """One cell as ``calibrate --json`` writes it; ``because`` says why where it came out wrong."""
+
+    model_config = ConfigDict(frozen=True)
+
+    flaw: str
+    variant: str
+    expected: Verdict
+    verdict: Verdict
+    repeat: int
+    seconds: float
+    seed: int
+    outcome: Outcome
+    because: str = ""
+
+
+class Totals(BaseModel):
+    """How many cells came out how."""
+
+    model_config = ConfigDict(frozen=True)
+
+    cells: int
+    false_accept: int
+    false_reject: int
+    wrong: int
+    inconclusive: int
+    error: int
+
+    @classmethod
+    def of(cls, cells: Sequence[Cell]) -> Totals:
+        """The totals of some cells."""
+        given = [cell.outcome for cell in cells]
+        return cls(
+            cells=len(given),
+            false_accept=given.count("false_accept"),
+            false_reject=given.count("false_reject"),
+            wrong=given.count("wrong"),
+            inconclusive=given.count("inconclusive"),
+            error=given.count("error"),
+        )
+
+    @property
+    def clean(self) -> bool:
+        """Whether every cell came out as expected."""
+        return not (
+            self.false_accept + self.false_reject + self.wrong + self.inconclusive + self.error
+        )
+
+
+def plan(flaws: Sequence[Flaw], repeat: int) -> list[Planned]:
+    """Every cell of some flaws: seeded forms, the reference, fixes and decoys, ``repeat`` times."""
+    return [
+        Planned(flaw, variant, number)
+        for number in range(1, repeat + 1)
+        for flaw in flaws
+        for variant in (None, *flaw.variants)
+    ]
+
+
+def judge(cell: Planned, verdicts: Sequence[CheckVerdict]) -> tuple[Verdict, str]:
+    """A cell's verdict, and the reason behind it.
+
+    It is the flaw's, unless a check of the contract came out otherwise than it must: then the
+    service is broken (or the check in error, or inconclusive), whatever was said of the flaw.
+    """
+    breaks = cell.variant.breaks if cell.variant is not None else ()
+    own = [one for one in verdicts if one.flaw == cell.flaw.id]
+    if not own:
+        return Verdict.ERROR, "No check spoke about the flaw."
+    contract = [
+        one
+        for one in verdicts
+        if one.flaw is None
+        and one.verdict is not Verdict.SECURE
+        and not {one.check, one.blocked_by} & set(breaks)
+    ]
+    first = min(own, key=_precedence)
+    for one in sorted(contract, key=_precedence):
+        if one.verdict in (Verdict.ERROR, Verdict.INCONCLUSIVE):
+            return one.verdict, _reason(one)
+        if first.verdict is not Verdict.ERROR:
+            return Verdict.BROKEN, _reason(one)
+    return first.verdict, _reason(first)
+
+
+def outcome(expected: Verdict, verdict: Verdict) -> Outcome:
+    """What a cell's verdict means, as ``commands.md`` defines it."""
+    if verdict is Verdict.ERROR:
+        return "error"
+    if verdict is Verdict.INCONCLUSIVE:
+        return "inconclusive"
+    if verdict is expected:
+        return "right"
+    if expected is Verdict.SECURE:
+        return "false_reject"
+    return "false_accept" if verdict is Verdict.SECURE else "wrong"
+
+
+def _precedence(verdict: CheckVerdict) -> int:
+    return PRECEDENCE.index(verdict.verdict)
+
+
+def _reason(verdict: CheckVerdict) -> str:
+    return f"{verdict.check}: {verdict.because}" if verdict.because else verdict.check
