@@ -99,9 +99,7 @@ async def an_owner_manages_clients(alice: Merchant, bob: Merchant, platform: Pla
     expect_problem(last, 409, code="last_owner")
 
 
-@check(
-    needs=(*contract.transfers, *contract.sales), competencies=("security.authorisation",)
-)
+@check(needs=(*contract.transfers, *contract.sales), competencies=("security.authorisation",))
 async def an_operator_moves_money(alice: Merchant, fresh: Fresh) -> None:
     """An operator opens accounts, transfers and takes payments, but does not manage clients."""
     operator = await alice.client("operator")
@@ -119,9 +117,7 @@ async def an_operator_moves_money(alice: Merchant, fresh: Fresh) -> None:
     expect_problem(await operator.get("/v1/clients"), 403, code="forbidden")
 
 
-@check(
-    needs=(*contract.transfers, *contract.sales), competencies=("security.authorisation",)
-)
+@check(needs=(*contract.transfers, *contract.sales), competencies=("security.authorisation",))
 async def a_viewer_reads_and_moves_nothing(alice: Merchant, fresh: Fresh) -> None:
     """A viewer reads everything of its merchant's, and is refused whatever would change it."""
     viewer = await alice.client("viewer")

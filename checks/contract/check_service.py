@@ -78,7 +78,8 @@ async def a_malformed_body_is_refused(alice: Merchant, fresh: Fresh) -> None:
 
 
 @check(
-    needs=(*contract.transfers, *contract.sales, *contract.refunds), competencies=("api.validation",)
+    needs=(*contract.transfers, *contract.sales, *contract.refunds),
+    competencies=("api.validation",),
 )
 async def unknown_members_are_refused(alice: Merchant, platform: Platform, fresh: Fresh) -> None:
     """A body with a member that the contract does not name is refused, and does nothing."""

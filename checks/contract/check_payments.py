@@ -1,0 +1,325 @@
+"""Card payments: sale, authorisation, capture, void, refund, lists (contract 6)."""
+
+from __future__ import annotations
+
+from checks import contract
+from checks.amounts import Money, fee, money
+from checks.attachment import Psp
+from checks.books import Books
+from checks.expectations import expect_hidden, expect_problem
+from checks.fresh import Fresh
+from checks.processor import effects
+from checks.registry import check
+from checks.shapes import Page, Payment, Refund
+from checks.tenants import Merchant, payment_body
+from checks.verdicts import Broken
+
+
+def _expect(payment: Payment, status: str, captured: Money, refunded: int = 0) -> None:
+    """A payment shows these figures, and the fee on what was captured."""
+    wanted = (status, captured, Money(refunded, captured.currency), fee(captured))
+    shown = (
+        payment.status,
+        payment.captured.money,
+        payment.refunded.money,
+        payment.fee.money,
+    )
+    if shown != wanted:
+        raise Broken(
+            f"Payment {payment.id} shows status, captured, refunded, fee ="
+            f" {', '.join(map(str, shown))}; it must be {', '.join(map(str, wanted))}."
+        )
+
+
+@check(needs=contract.accounts, competencies=("money.ledger", "money.arithmetic"))
+async def a_sale_is_captured_and_credited(alice: Merchant, psp: Psp, fresh: Fresh) -> None:
+    """A sale charges the card once and credits captured less the fee."""
+    books = Books()
+    account = books.open(alice, await alice.open_account())
+    ties = (Money(100, "GBP"), Money(300, "GBP"), fresh.money(10_000, 900_000))
+    for amount in ties:
+        card, reference = fresh.card(), fresh.reference()
+        body = payment_body(account, amount, card) | {"reference": reference}
+        answer = await alice.post("/v1/payments", body, key=fresh.key())
+        payment = answer.expect(201).read(Payment)
+        _expect(payment, "captured", amount)
+        if (payment.account, payment.amount.money, payment.reference, payment.refunds) != (
+            account.id,
+            amount,
+            reference,
+            (),
+        ):
+            raise Broken(f"{answer} with {payment}.")
+        if await alice.payment(payment) != payment:
+            raise Broken(f"GET {payment.url} shows another payment than was answered.")
+        charged = effects(await psp.journal(card))
+        if [(done.type, done.amount, done.currency) for done in charged] != [
+            ("sale", amount.decimal, amount.currency)
+        ]:
+            raise Broken(f"The PSP was made to do {charged} for one sale of {amount}.")
+        books.capture(account, amount)
+    await books.agree()
+
+
+@check(needs=contract.sales, competencies=("money.ledger",))
+async def an_authorisation_is_captured_later(alice: Merchant, psp: Psp, fresh: Fresh) -> None:
+    """An authorisation credits nothing; it is captured once, in full or in part."""
+    books = Books()
+    account = books.open(alice, await alice.open_account())
+    for part in (None, fresh.money(1000, 9_000)):
+        card, amount = fresh.card(), fresh.money(10_000, 90_000)
+        payment = await alice.pay(amount, account, capture=False, card=card)
+        _expect(payment, "authorised", Money(0, "GBP"))
+        await books.agree()
+        taken = part or amount
+        captured = await alice.capture(payment, part)
+        _expect(captured, "captured", taken)
+        books.capture(account, taken)
+        await books.agree()
+        again = await alice.post(f"{payment.url}/capture", {}, key=fresh.key())
+        expect_problem(again, 409, code="not_capturable")
+        void = await alice.post(f"{payment.url}/void", {}, key=fresh.key())
+        expect_problem(void, 409, code="not_voidable")
+        done = [(effect.type, effect.amount) for effect in effects(await psp.journal(card))]
+        if done != [("authorisation", amount.decimal), ("capture", taken.decimal)]:
+            raise Broken(f"The PSP was made to do {done}.")
+    await books.agree()
+
+
+@check(needs=contract.payments, competencies=("api.validation", "money.ledger"))
+async def a_capture_keeps_to_its_authorisation(alice: Merchant, fresh: Fresh) -> None:
+    """A capture beyond the authorised amount, or in another currency, is refused without effect."""
+    books = Books()
+    account = books.open(alice, await alice.open_account())
+    amount = fresh.money(1000, 90_000)
+    payment = await alice.authorise(amount, account)
+    path = f"{payment.url}/capture"
+    for body, code in (
+        ({"amount": Money(amount.amount + 1, "GBP").json()}, "amount_too_large"),
+        ({"amount": Money(amount.amount, "EUR").json()}, "currency_mismatch"),
+    ):
+        expect_problem(await alice.post(path, body, key=fresh.key()), 422, code=code)
+    refund = await alice.post(
+        f"{payment.url}/refunds", {"amount": money("0.01 GBP").json()}, key=fresh.key()
+    )
+    expect_problem(refund, 409, code="not_refundable")
+    await books.agree()
+    await alice.capture(payment)
+    books.capture(account, amount)
+    await books.agree()
+
+
+@check(needs=contract.payments, competencies=("money.ledger",))
+async def an_authorisation_is_voided(alice: Merchant, psp: Psp, fresh: Fresh) -> None:
+    """A void ends an authorisation; afterwards there is nothing to capture."""
+    books = Books()
+    account = books.open(alice, await alice.open_account())
+    card = fresh.card()
+    payment = await alice.pay(account=account, capture=False, card=card)
+    voided = await alice.void(payment)
+    _expect(voided, "voided", Money(0, "GBP"))
+    capture = await alice.post(f"{payment.url}/capture", {}, key=fresh.key())
+    expect_problem(capture, 409, code="not_capturable")
+    again = await alice.post(f"{payment.url}/void", {}, key=fresh.key())
+    expect_problem(again, 409, code="not_voidable")
+    await books.agree()
+    done = [effect.type for effect in effects(await psp.journal(card))]
+    if done != ["authorisation", "void"]:
+        raise Broken(f"The PSP was made to do {done}.")
+
+
+@check(needs=contract.payments, competencies=("money.ledger",))
+async def a_capture_is_refunded_in_parts(alice: Merchant, psp: Psp, fresh: Fresh) -> None:
+    """Refunds give captured money back, in parts and in full, and never more."""
+    books = Books()
+    account = books.open(alice, await alice.funded(money("500.00 GBP")))
+    books.deposit(account, money("500.00 GBP"))
+    card, amount = fresh.card(), fresh.money(10_000, 40_000)
+    payment = await alice.pay(amount, account, card=card)
+    books.capture(account, amount)
+    path = f"{payment.url}/refunds"
+    first, reference = fresh.money(100, 5_000), fresh.reference()
+    body = {"amount": first.json(), "reference": reference}
+    refund = (await alice.post(path, body, key=fresh.key())).expect(201).read(Refund)
+    if (refund.payment, refund.amount.money, refund.status, refund.reference) != (
+        payment.id,
+        first,
+        "succeeded",
+        reference,
+    ):
+        raise Broken(f"A refund of {first} is {refund}.")
+    books.refund(account, first)
+    shown = await alice.payment(payment)
+    _expect(shown, "partially_refunded", amount, first.amount)
+    rest = amount - first
+    for too_much, code in (
+        (Money(rest.amount + 1, "GBP"), "refund_exceeds_capture"),
+        (Money(1, "EUR"), "currency_mismatch"),
+    ):
+        refused = await alice.post(path, {"amount": too_much.json()}, key=fresh.key())
+        expect_problem(refused, 422, code=code)
+    second = await alice.refund(payment, rest)
+    books.refund(account, rest)
+    shown = await alice.payment(payment)
+    _expect(shown, "refunded", amount, amount.amount)
+    if [item.id for item in shown.refunds] != [refund.id, second.id]:
+        raise Broken(f"Payment {payment.id} shows refunds {shown.refunds}, not oldest first.")
+    more = await alice.post(path, {"amount": money("0.01 GBP").json()}, key=fresh.key())
+    expect_problem(more, 409, 422, code=("not_refundable", "refund_exceeds_capture"))
+    await books.agree()
+    done = [(effect.type, effect.amount) for effect in effects(await psp.journal(card))]
+    if done != [("sale", amount.decimal), ("refund", first.decimal), ("refund", rest.decimal)]:
+        raise Broken(f"The PSP was made to do {done}.")
+
+
+@check(needs=contract.refunds, competencies=("api.contract",))
+async def refunds_stand_under_their_payment(alice: Merchant, fresh: Fresh) -> None:
+    """Refunds are listed and shown under their own payment, and under no other."""
+    account = await alice.funded()
+    payment, other = await alice.pay(account=account), await alice.pay(account=account)
+    refund = await alice.refund(payment, money("1.00 GBP"))
+    shown = (await alice.get(refund.url)).expect(200).read(Refund)
+    page = (await alice.get(f"{payment.url}/refunds")).expect(200).read(Page)
+    if shown != refund or [item.get("id") for item in page.data] != [refund.id]:
+        raise Broken(f"The refund {refund.id} is not shown as it was made.")
+    expect_problem(await alice.get(f"{other.url}/refunds/{refund.id}"), 404)
+    empty = (await alice.get(f"{other.url}/refunds")).expect(200).read(Page)
+    if empty.data:
+        raise Broken(f"{other.id} lists refunds of another payment.")
+
+
+@check(needs=contract.refunds, competencies=("money.ledger",))
+async def a_refund_needs_available_money(alice: Merchant, psp: Psp, fresh: Fresh) -> None:
+    """A refund beyond what the account has is refused without effect."""
+    books = Books()
+    account = books.open(alice, await alice.open_account())
+    amount, card = fresh.money(10_000, 20_000), fresh.card()
+    payment = await alice.pay(amount, account, card=card)
+    books.capture(account, amount)
+    refused = await alice.post(f"{payment.url}/refunds", {"amount": amount.json()}, key=fresh.key())
+    expect_problem(refused, 422, code="insufficient_funds")
+    await books.agree()
+    if [effect.type for effect in effects(await psp.journal(card))] != ["sale"]:
+        raise Broken("The PSP refunded what the service refused.")
+
+
+@check(needs=contract.sales, competencies=("resilience.outside-calls",))
+async def a_declined_card_is_answered_402(alice: Merchant, psp: Psp, fresh: Fresh) -> None:
+    """A declined card is 402, names the payment, credits nothing, and is answered the same again."""
+    books = Books()
+    account = books.open(alice, await alice.open_account())
+    for capture in (True, False):
+        card, key = fresh.card(), fresh.key()
+        await psp.fault("decline", "authorisation", "sale", token=card)
+        body = payment_body(account, fresh.money(100, 9000), card, capture=capture)
+        declined = await alice.post("/v1/payments", body, key=key)
+        expect_problem(declined, 402, code="card_declined")
+        id_ = declined.members.get("payment")
+        payment = (await alice.get(f"/v1/payments/{id_}")).expect(200).read(Payment)
+        _expect(payment, "declined", Money(0, "GBP"))
+        late = await alice.post(f"{payment.url}/capture", {}, key=fresh.key())
+        expect_problem(late, 409, code="not_capturable")
+        if effects(await psp.journal(card)):
+            raise Broken("A declined card was charged.")
+    await books.agree()
+
+
+@check(needs=contract.sales, competencies=("api.validation", "compliance.cards"))
+async def only_card_tokens_are_taken(alice: Merchant, psp: Psp, fresh: Fresh) -> None:
+    """Card numbers, and members that would hold card data, are refused before anything is done."""
+    account = await alice.open_account()
+    amount = fresh.money(100, 9000)
+    number = _card_number(fresh)
+    good = payment_body(account, amount, fresh.card())
+    grouped = " ".join(number[at : at + 4] for at in range(0, 16, 4))
+    for change in (
+        {"payment_method": number},
+        {"payment_method": f"tok_{number}"},
+        {"payment_method": fresh.word()},
+        {"reference": number},
+        {"description": f"card {grouped} {fresh.word()}"},
+        {"number": number},
+        {"cvv": "123"},
+        {"cvc": "123"},
+    ):
+        refused = await alice.post("/v1/payments", good | change, key=fresh.key())
+        expect_problem(refused, 422)
+        if number in refused.content.decode("utf-8", "replace"):
+            raise Broken(f"{refused} with the card number in its body.")
+    if [item async for _, item in alice.walk("/v1/payments")]:
+        raise Broken("A refused payment is listed.")
+
+
+def _card_number(fresh: Fresh) -> str:
+    """Sixteen digits that pass the Luhn check."""
+    digits = [4, *(fresh.number(0, 9) for _ in range(14))]
+    doubled = sum(sum(divmod(digit * 2, 10)) for digit in digits[::2])
+    check_digit = -(doubled + sum(digits[1::2])) % 10
+    return "".join(map(str, [*digits, check_digit]))
+
+
+@check(needs=contract.sales, competencies=("money.arithmetic",))
+async def amounts_keep_their_currencys_digits(alice: Merchant, psp: Psp, fresh: Fresh) -> None:
+    """The PSP is sent amounts with exactly the digits of the currency."""
+    for amount in (fresh.money(100, 9_999, "JPY"), fresh.money(1_000, 99_999, "KWD")):
+        card = fresh.card()
+        payment = await alice.pay(amount, card=card)
+        _expect(payment, "captured", amount)
+        done = [(item.amount, item.currency) for item in effects(await psp.journal(card))]
+        if done != [(amount.decimal, amount.currency)]:
+            raise Broken(f"For {amount} the PSP was sent {done}.")
+
+
+@check(needs=contract.payments, competencies=("api.contract", "api.pagination"))
+async def payments_are_listed_sorted_and_filtered(
+    alice: Merchant, bob: Merchant, fresh: Fresh
+) -> None:
+    """Payments are listed by time or amount, either way round, page by page, and by status."""
+    account = await alice.open_account()
+    amounts = fresh.random.sample(range(1_000, 90_000), 5)
+    made = [
+        await alice.pay(Money(amount, "GBP"), account, capture=index % 2 == 0)
+        for index, amount in enumerate(amounts)
+    ]
+    by_time = [payment.id for payment in made]
+    by_amount = [payment.id for payment in sorted(made, key=lambda one: one.amount.amount)]
+    orders = {
+        "created_at": by_time,
+        "-created_at": by_time[::-1],
+        "amount": by_amount,
+        "-amount": by_amount[::-1],
+    }
+    for sort, wanted in orders.items():
+        listed = [item["id"] async for _, item in alice.walk("/v1/payments", limit=2, sort=sort)]
+        if listed != wanted:
+            raise Broken(f"GET /v1/payments?sort={sort} in pages of 2 gives {listed}.")
+    default = (await alice.get("/v1/payments")).expect(200).read(Page)
+    if [item["id"] for item in default.data] != by_time[::-1]:
+        raise Broken("GET /v1/payments does not list the newest first.")
+    captured = [item["id"] async for _, item in alice.walk("/v1/payments", status="captured")]
+    if set(captured) != {payment.id for payment in made if payment.status == "captured"}:
+        raise Broken(f"GET /v1/payments?status=captured gives {captured}.")
+    expect_problem(await alice.get(f"/v1/payments?status={fresh.word()}"), 422)
+    if (await bob.get("/v1/payments")).expect(200).read(Page).data:
+        raise Broken("GET /v1/payments lists another merchant's payments.")
+
+
+@check(needs=contract.sales, competencies=("api.validation",))
+async def a_payment_needs_an_account_in_its_currency(
+    alice: Merchant, bob: Merchant, psp: Psp, fresh: Fresh
+) -> None:
+    """A payment to a stranger's or unknown account, or in another currency, reaches no card."""
+    own, theirs = await alice.open_account(), await bob.open_account()
+    nowhere = own.model_copy(update={"id": f"acc_{fresh.word(26)}"})
+    for account, amount, statuses in (
+        (theirs, money("5.00 GBP"), (404, 403)),
+        (nowhere, money("5.00 GBP"), (404,)),
+        (own, money("5.00 EUR"), (422,)),
+    ):
+        card = fresh.card()
+        body = payment_body(account, amount, card)
+        refused = await alice.post("/v1/payments", body, key=fresh.key())
+        expect_hidden(refused, (theirs.name,)) if account is theirs else None
+        expect_problem(refused, *statuses)
+        if effects(await psp.journal(card)):
+            raise Broken("A card was charged for a refused payment.")
