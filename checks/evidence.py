@@ -7,11 +7,13 @@ assay's.
 
 from __future__ import annotations
 
+import json
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+from pydantic_core import PydanticSerializationError
 
 SCHEMA_VERSION: Final = 1
 
@@ -22,6 +24,18 @@ class Model(BaseModel):
     """Base of the evidence's parts: immutable, and strict about unknown members."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    def to_json(self) -> str:
+        """The model as JSON text.
+
+        A lone surrogate, which a submission may well send, has no UTF-8 and becomes ``?``.
+        """
+        try:
+            return self.model_dump_json(by_alias=True, indent=1)
+        except PydanticSerializationError:
+            plain = self.model_dump(mode="json", by_alias=True)
+            text = json.dumps(plain, ensure_ascii=False, indent=1)
+            return text.encode("utf-8", "replace").decode("utf-8")
 
 
 class Verdict(StrEnum):
@@ -115,9 +129,9 @@ class Probe(Model):
 class CheckVerdict(Model):
     """What one check decided about one flaw, or about the contract when ``flaw`` is ``None``.
 
-    ``summary`` is the rule the check asserts (its docstring's first line); ``because`` says what was
-    seen, for the record; ``hint`` is for the person who mends it. ``blocked_by`` names the broken
-    check behind a ``not reached``.
+    ``summary`` is the rule the check asserts (its docstring's first line); ``because`` says what
+    was seen, for the record; ``hint`` is for the person who mends it. ``blocked_by`` names the
+    broken check behind a ``not reached``.
     """
 
     check: str
@@ -183,7 +197,11 @@ class StaticReport(Model):
 
 
 class LoadSide(Model):
-    """Load figures of one service. Times in milliseconds, rates per second."""
+    """Load figures of one service. Times in milliseconds, rates per second.
+
+    ``slices`` is the throughput of each counted slice; ``problems`` says what was wrong with
+    answers, the most frequent first.
+    """
 
     requests: int
     errors: int
@@ -192,6 +210,7 @@ class LoadSide(Model):
     p95: float
     p99: float
     slices: tuple[float, ...] = ()
+    problems: tuple[str, ...] = ()
 
 
 class LoadReport(Model):
@@ -291,7 +310,3 @@ class Evidence(Model):
         """The verdicts that block a score: errors and inconclusives."""
         stops = (Verdict.ERROR, Verdict.INCONCLUSIVE)
         return tuple(verdict for verdict in self.verdicts if verdict.verdict in stops)
-
-    def to_json(self) -> str:
-        """The text of ``evidence.json``."""
-        return self.model_dump_json(by_alias=True, indent=1)

@@ -76,14 +76,15 @@ def _split(diff: str) -> Iterator[tuple[str, list[str]]]:
     """For each file, its path and the lines of its hunks."""
     path, lines, in_hunk = "", list[str](), False
     old = new = 0
-    for line in diff.split("\n"):
+    for line in diff.removesuffix("\n").split("\n"):
         hunk = _HUNK.match(line)
-        if in_hunk and (old > 0 or new > 0) and not hunk:
+        git = line.startswith("diff --git ")
+        if in_hunk and (old > 0 or new > 0) and not hunk and not git:
             lines.append(line)
             old -= line[:1] in (" ", "-", "")
             new -= line[:1] in (" ", "+", "")
             continue
-        if line.startswith("diff --git ") or (line.startswith("--- ") and in_hunk):
+        if git or (line.startswith("--- ") and in_hunk):
             if path or lines:
                 yield path, lines
             path, lines, in_hunk = _git_path(line), [], False

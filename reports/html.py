@@ -19,7 +19,7 @@ from reports import view as views
 from reports.chart import chart
 from reports.colour import code, markdown
 from reports.visible import body, visible
-from reports.words import WORDS, milliseconds, plural, seconds, tried
+from reports.words import WORDS, milliseconds, plural, seconds, sentence, tried
 
 if TYPE_CHECKING:
     from checks.evidence import Evidence
@@ -44,7 +44,13 @@ def _environment() -> Environment:
         finalize=_show,
     )
     environment.filters.update(
-        body=body, markdown=markdown, code=code, ms=milliseconds, seconds=seconds, plural=plural
+        body=body,
+        code=code,
+        markdown=markdown,
+        ms=milliseconds,
+        plural=plural,
+        seconds=seconds,
+        sentence=sentence,
     )
     environment.globals.update(words=WORDS, limits=views, tried=tried)
     return environment

@@ -100,7 +100,9 @@ def _title(evidence: Evidence) -> Text:
     name.stylize("bold")
     title = Text.assemble(
         name,
-        f" · {evidence.exercise} · {seconds(evidence.seconds)} · seed {evidence.seed}",
+        " · ",
+        _plain(evidence.exercise),
+        f" · {seconds(evidence.seconds)} · seed {evidence.seed}",
     )
     if not evidence.service.started:
         failure = _plain(evidence.service.failure or "no reason was recorded")
@@ -169,7 +171,7 @@ def _legend() -> Text:
 
 def _places(gradings: Sequence[Graded]) -> list[RenderableType]:
     return [
-        Text.assemble(_plain(one.evidence.submission.name), f" against {role}: ", (place, "cyan"))
+        Text.assemble(_plain(one.evidence.submission.name), f" against {role}: ", _plain(place))
         for one in gradings
         for role, place in one.reports.items()
     ]

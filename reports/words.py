@@ -54,6 +54,11 @@ def milliseconds(duration: float) -> str:
     return f"{duration:,.0f} ms"
 
 
+def sentence(text: str) -> str:
+    """The text with a capital at its beginning."""
+    return text[:1].upper() + text[1:]
+
+
 def plural(count: int, one: str, many: str = "") -> str:
     """``1 file``, ``2 files``."""
     return f"{count:,} {one if count == 1 else many or one + 's'}"

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Annotated, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
-from checks.evidence import Severity, Verdict
+from checks.evidence import Model, Severity, Verdict
 from scoring.competencies import competencies
 from scoring.highlights import Highlight, Question, highlights, questions
 from scoring.points import points
@@ -27,13 +27,7 @@ if TYPE_CHECKING:
 SCHEMA_VERSION: Final = 1
 
 
-class Part(BaseModel):
-    """Base of the scorecard's parts."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Cited(Part):
+class Cited(Model):
     """One point of evidence that bears on a requirement.
 
     ``subject`` is a flaw's or a check's id, ``service/starts`` or ``load/throughput``.
@@ -48,7 +42,7 @@ class Cited(Part):
     checks: tuple[str, ...]
 
 
-class RequirementAnswer(Part):
+class RequirementAnswer(Model):
     """One requirement's answer.
 
     ``because`` are the ids of the checks that decided it (``load/throughput`` and
@@ -74,7 +68,7 @@ class RequirementAnswer(Part):
     cited: tuple[Cited, ...] = ()
 
 
-class Count(Part):
+class Count(Model):
     """How many requirements of a kind got which answer."""
 
     total: int
@@ -84,7 +78,7 @@ class Count(Part):
     not_assessed: int
 
 
-class RoleFacts(Part):
+class RoleFacts(Model):
     """The role in words."""
 
     title: str
@@ -93,7 +87,7 @@ class RoleFacts(Part):
     facts: str
 
 
-class Scorecard(Part):
+class Scorecard(Model):
     """Evidence read against one role: ``scorecard.json``.
 
     ``blocked`` is a sentence where the harness failed to give a verdict, and what rests on it is
@@ -114,10 +108,6 @@ class Scorecard(Part):
     questions: tuple[Question, ...]
     requirements: tuple[RequirementAnswer, ...]
     competencies: dict[str, str]
-
-    def to_json(self) -> str:
-        """The text of ``scorecard.json``."""
-        return self.model_dump_json(by_alias=True, indent=1)
 
 
 def score(evidence: Evidence, role: Role) -> Scorecard:

@@ -1,4 +1,4 @@
-"""Builders of evidence as a grading of ``full-service`` gives it, for the tests of scoring and reports."""
+"""Builders of evidence as a grading of ``full-service`` gives it."""
 
 from __future__ import annotations
 
@@ -193,7 +193,7 @@ FLOWS = (
 SOUND_DIFF = '''diff --git a/payments/transfers/service.py b/payments/transfers/service.py
 --- a/payments/transfers/service.py
 +++ b/payments/transfers/service.py
-@@ -41,9 +41,14 @@ class TransferService:
+@@ -41,8 +41,11 @@ class TransferService:
      async def transfer(self, command: TransferCommand) -> Transfer:
          """Moves money between two accounts of one currency."""
 -        source = await self.accounts.get(command.source)
@@ -211,7 +211,7 @@ SOUND_DIFF = '''diff --git a/payments/transfers/service.py b/payments/transfers/
 diff --git a/payments/payments/repository.py b/payments/payments/repository.py
 --- a/payments/payments/repository.py
 +++ b/payments/payments/repository.py
-@@ -18,5 +18,6 @@ class PaymentRepository:
+@@ -18,4 +18,5 @@ class PaymentRepository:
      async def get(self, payment_id: str) -> Payment | None:
          """The payment, if the caller may see it."""
          statement = select(Payment).where(Payment.id == payment_id)
@@ -222,7 +222,7 @@ diff --git a/payments/payments/repository.py b/payments/payments/repository.py
 REFERENCE_DIFF = '''diff --git a/payments/payments/repository.py b/payments/payments/repository.py
 --- a/payments/payments/repository.py
 +++ b/payments/payments/repository.py
-@@ -18,7 +18,10 @@ class PaymentRepository:
+@@ -18,3 +18,7 @@ class PaymentRepository:
      async def get(self, payment_id: str) -> Payment | None:
 -        """The payment with that id."""
 -        return await self.session.get(Payment, payment_id)
@@ -241,10 +241,10 @@ def lesson(title: str) -> Lesson:
         wrong=f"{title}. A client that belongs to one merchant names an object of another, and the "
         "service answers as though it were its own.\n\nThe id is the only thing looked at: "
         "`GET /v1/payments/{id}` reads the row by primary key.",
-        why="The query asks for *which* row and forgets to ask *whose*. Authorisation that lives in "
-        "each endpoint is forgotten in one of them; authorisation that lives in the repository is "
-        "not.\n\n- ids leak through logs, links and support tickets\n- unguessable is not the same "
-        "as forbidden",
+        why="The query asks for *which* row and forgets to ask *whose*. Authorisation that lives "
+        "in each endpoint is forgotten in one of them; authorisation that lives in the repository "
+        "is not.\n\n- ids leak through logs, links and support tickets\n- unguessable is not the "
+        "same as forbidden",
         incident="In 2018 the invoices of a payments company could be read by counting upwards.",
         fix="Scope every read to the caller where the query is built:\n\n```python\n"
         "statement = select(Payment).where(\n    Payment.id == payment_id,\n"
