@@ -10,7 +10,7 @@ from markdown_it import MarkdownIt
 from reports.markdown import line, render_markdown, tick
 from scoring.role import load_role
 from scoring.scorecard import score
-from tests.reports.test_html import HOSTILE, SAMPLES, Page, poison
+from tests.reports.pages import HOSTILE, SAMPLES, Page, poison
 from tests.scoring import evidence_samples as samples
 
 if TYPE_CHECKING:

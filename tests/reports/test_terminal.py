@@ -11,8 +11,9 @@ from rich.console import Console
 from reports.terminal import Graded, comparison, summary
 from scoring.role import load_role
 from scoring.scorecard import score
-from tests.reports.test_html import HOSTILE, SAMPLES, poison
+from tests.reports.pages import HOSTILE, SAMPLES, poison
 from tests.scoring import evidence_samples as samples
+from tests.scoring.sample_flaws import FLAWS
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -37,7 +38,7 @@ def graded(evidence: Evidence) -> Graded:
 def test_a_summary_lists_every_flaw_and_each_role() -> None:
     one = graded(samples.partial())
     text = printed(summary(one.evidence, one.scorecards))
-    for seed in samples.FLAWS:
+    for seed in FLAWS:
         assert seed.title in text
     assert text.count("Vulnerable") == 4
     assert "Legitimate flows: 8 of 8 work." in text

@@ -1,6 +1,6 @@
 """The JSON Schemas of ``evidence.json`` and ``scorecard.json``, kept in ``reports/schemas/``.
 
-``python -m reports.schemas`` writes them anew; a test keeps them in step with the models.
+``python -m reports.schema`` writes them anew; a test keeps them in step with the models.
 """
 
 from __future__ import annotations

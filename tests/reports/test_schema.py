@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import jsonschema  # type: ignore[import-untyped]
 import pytest
 
-from reports import schemas
+from reports import schema as schemas
 from scoring.role import load_role
 from scoring.scorecard import score
-from tests.reports.test_html import SAMPLES
+from tests.reports.pages import SAMPLES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @pytest.mark.parametrize("name", schemas.MODELS)
 def test_the_file_is_in_step_with_the_model(name: str) -> None:
     written = schemas.path(name).read_text(encoding="utf-8")
-    assert written == schemas.text(name), "run: python -m reports.schemas"
+    assert written == schemas.text(name), "run: python -m reports.schema"
 
 
 @pytest.mark.parametrize("sample", SAMPLES)
