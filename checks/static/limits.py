@@ -48,7 +48,7 @@ async def run_scanner(
     ``accept`` are the exit statuses of a complete run. Raises ``ScannerError`` for a time-out, too
     much output, another exit status or a death by signal; the whole process group is ended then.
     """
-    # Into files, which the limit on files bounds; a pipe would need a reader that cannot be stalled.
+    # Into files, which the limit on files bounds; a pipe would need a reader that never stalls.
     with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as complaint:
         status = await _run(name, argv, folder, limits, (output, complaint))
         written = os.fstat(output.fileno()).st_size

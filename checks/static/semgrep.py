@@ -2,7 +2,8 @@
 
 The engine (``semgrep-core``, shipped in the semgrep package) is called directly: it needs no
 network, sends no metrics, asks no registry and looks for no newer version, and it starts in a tenth
-of a second where the ``semgrep`` command takes several. ``# nosemgrep`` is ignored, as ``# nosec`` is.
+of a second where the ``semgrep`` command takes several. ``# nosemgrep`` is ignored, as ``# nosec``
+is.
 """
 
 from __future__ import annotations

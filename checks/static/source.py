@@ -27,6 +27,7 @@ FILE_BYTES = 1 << 20
 TOTAL_BYTES = 24 << 20
 
 _PATH_SHOWN = 200
+_TEST_FOLDERS = frozenset({"tests", "testkit"})
 _SKIPPED = frozenset({".git", "__pycache__", "node_modules"})
 
 
@@ -74,11 +75,11 @@ def gather(folder: Path) -> Sources:
 
 
 def is_test(path: str) -> bool:
-    """Whether pytest would take the file for a test or its furniture."""
+    """Whether the file is a test, by pytest's names, or what tests are furnished with."""
     parts = PurePosixPath(path)
     name = parts.name
     return (
-        "tests" in parts.parts[:-1]
+        not _TEST_FOLDERS.isdisjoint(parts.parts[:-1])
         or name == "conftest.py"
         or name.startswith("test_")
         or name.endswith("_test.py")
