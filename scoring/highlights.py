@@ -170,10 +170,15 @@ def questions(
 
 
 def first_question(markdown: str) -> str:
-    """The first item of a Markdown list of questions, or its first paragraph; may be empty."""
+    """The first question of a Markdown list, without the answer to listen for; may be empty.
+
+    A lesson writes ``1. *The question?* What a good answer holds.``; where nothing is emphasised,
+    the first item, or the first paragraph, is the question.
+    """
     blocks = re.split(r"(?m)^\s*(?:[-*+]|\d+[.)])\s+|\n\s*\n", markdown.strip())
     for block in blocks:
         text = " ".join(block.split())
         if text and not text.startswith("#"):
-            return text
+            emphasised = re.match(r"(\*{1,2}|_{1,2})(?=\S)(.+?)(?<=\S)\1(?!\w)", text)
+            return re.sub(r"[*`]", "", emphasised.group(2) if emphasised else text)
     return ""

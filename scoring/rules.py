@@ -26,7 +26,7 @@ PARTLY = 0.5
 #: The cost from which a single loss rules out ``met``: that of a flaw of high severity.
 GRAVE = 6
 
-#: The share of a requirement's competencies that must have been asked for ``met``.
+#: The share of a requirement's competencies that must have been shown for ``met``.
 BREADTH = 0.5
 
 
@@ -48,10 +48,15 @@ Reason = Literal["weighed", "narrow", "service", "blocked", "unreached", "only k
 
 @dataclass(frozen=True, slots=True)
 class Conclusion:
-    """A requirement's answer; ``asked`` are those of its competencies that points spoke about."""
+    """A requirement's answer.
+
+    ``asked`` are those of its competencies that any point spoke about, and ``shown`` those that
+    one spoke about which was not merely kept.
+    """
 
     answer: Answer
     asked: frozenset[str]
+    shown: frozenset[str]
     reason: Reason
 
 
@@ -61,17 +66,22 @@ def conclude(requirement: Requirement, bearing: Sequence[Point]) -> Conclusion:
     Points in the state ``kept`` neither earn nor lose: a legitimate flow that works did so in the
     starter too.
     """
-    asked = frozenset(
+    asked = _spoken_of(requirement, bearing)
+    shown = _spoken_of(requirement, [point for point in bearing if point.state != "kept"])
+    answer, reason = _read(requirement, bearing, shown)
+    return Conclusion(answer, asked, shown, reason)
+
+
+def _spoken_of(requirement: Requirement, bearing: Sequence[Point]) -> frozenset[str]:
+    return frozenset(
         competency
         for competency in requirement.competencies
         if any(point.speaks_of([competency]) for point in bearing)
     )
-    answer, reason = _read(requirement, bearing, asked)
-    return Conclusion(answer, asked, reason)
 
 
 def _read(
-    requirement: Requirement, bearing: Sequence[Point], asked: frozenset[str]
+    requirement: Requirement, bearing: Sequence[Point], shown: frozenset[str]
 ) -> tuple[Answer, Reason]:
     if any(point.kind == "service" for point in bearing):
         return Answer.NOT_MET, "service"
@@ -82,7 +92,7 @@ def _read(
         return Answer.NOT_ASSESSED, "unreached"
     if best is Answer.NOT_ASSESSED:
         return best, "only kept"
-    if best is Answer.MET and _narrow(requirement, asked):
+    if best is Answer.MET and _narrow(requirement, shown):
         return Answer.PARTLY, "narrow"
     return best, "weighed"
 
@@ -112,7 +122,7 @@ def _weigh(bearing: Iterable[Point], unknown: Unknown) -> Answer:
     return Answer.PARTLY if share >= PARTLY else Answer.NOT_MET
 
 
-def _narrow(requirement: Requirement, asked: frozenset[str]) -> bool:
-    if not asked.issuperset(requirement.must_ask):
+def _narrow(requirement: Requirement, shown: frozenset[str]) -> bool:
+    if not shown.issuperset(requirement.must_ask):
         return True
-    return len(asked) < BREADTH * len(requirement.competencies)
+    return len(shown) < BREADTH * len(requirement.competencies)

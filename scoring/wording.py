@@ -119,8 +119,8 @@ def _reason(
         case "nothing":
             said = _nothing(requirement, evidence)
         case "narrow":
-            rest = [name for name in requirement.competencies if name not in conclusion.asked]
-            said = f"What was asked is in order, but nothing here asked about {_names(rest)}."
+            rest = [name for name in requirement.competencies if name not in conclusion.shown]
+            said = f"What was asked is in order, but no flaw here shows {_names(rest)}."
             if "performance.throughput" in rest and evidence.load is None:
                 said = "What was asked is in order, but no load was run."
         case "weighed":

@@ -41,7 +41,7 @@ def test_a_framework_alone_answers_a_requirement_of_three_only_partly() -> None:
     card = score(samples.repaired(), SOMNIO)
     frameworks = next(one for one in card.requirements if one.id == "frameworks")
     assert frameworks.verdict is Answer.PARTLY
-    assert "Django and Flask" in frameworks.why
+    assert "no flaw here shows Django and Flask" in frameworks.why
     assert frameworks.unasked == ("framework.django", "framework.flask")
 
 
@@ -50,6 +50,20 @@ def test_what_must_be_asked_and_was_not_is_never_met() -> None:
     brokers = next(one for one in card.requirements if one.id == "brokers-and-sql")
     assert brokers.verdict is Answer.PARTLY
     assert "events and brokers" in brokers.why
+
+
+def test_flows_that_still_work_show_nothing_of_the_candidate() -> None:
+    seed = next(one for one in FLAWS if one.id == "negative-amount")
+    verdicts = [samples.flaw_verdict(seed, Verdict.SECURE)]
+    for competency in ("api.contract", "api.pagination"):
+        flow = samples.flow_verdict(f"contract/{competency}", "A flow.", Verdict.SECURE)
+        verdicts.append(flow.model_copy(update={"competencies": (competency,)}))
+    card = score(samples.build("narrow", verdicts, flaws=(seed,)), SOMNIO)
+    design = next(one for one in card.requirements if one.id == "api-design")
+    assert design.verdict is Answer.PARTLY
+    assert design.unasked == ()
+    assert "no flaw here shows" in design.why
+    assert design.because == ("money/amounts_are_positive_integers",)
 
 
 def test_an_answer_cites_the_checks_behind_it() -> None:
