@@ -40,23 +40,23 @@ class RequestLog:
             await send(message)
 
         started = time.perf_counter()
-        with structlog.contextvars.bound_contextvars(request_id=request_id):
-            try:
-                await self._app(scope, receive, send_with_id)
-            except Exception:
-                logger().exception("request_failed")
-                if status == 0:
-                    unforeseen = Problem(500, "internal_error", "Something went wrong on our side.")
-                    await unforeseen.response()(scope, receive, send_with_id)
-            finally:
-                route = scope.get("route")
-                logger().info(
-                    "request",
-                    method=scope["method"],
-                    route=getattr(route, "path", None),
-                    status=status,
-                    milliseconds=round((time.perf_counter() - started) * 1000, 1),
-                )
+        structlog.contextvars.clear_contextvars()
+        structlog.contextvars.bind_contextvars(request_id=request_id)
+        try:
+            await self._app(scope, receive, send_with_id)
+        except Exception:
+            logger().exception("request_failed")
+            if status == 0:
+                unforeseen = Problem(500, "internal_error", "Something went wrong on our side.")
+                await unforeseen.response()(scope, receive, send_with_id)
+        finally:
+            logger().info(
+                "request",
+                method=scope["method"],
+                route=getattr(scope.get("route"), "path", None),
+                status=status,
+                milliseconds=round((time.perf_counter() - started) * 1000, 1),
+            )
 
 
 class JsonBody:

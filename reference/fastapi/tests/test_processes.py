@@ -1,0 +1,139 @@
+"""Rules 5.8 and 7.5: real processes, stopped and killed."""
+
+import asyncio
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from testkit.api import Merchant, money, new_key
+from testkit.psp import FakePsp
+
+PROJECT = Path(__file__).parent.parent
+
+
+@contextmanager
+def process(environment: dict[str, str], *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
+    """A process of the service; killed at the end if it still runs."""
+    started = subprocess.Popen(
+        [sys.executable, *arguments],
+        cwd=PROJECT,
+        env=os.environ | environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    try:
+        yield started
+    finally:
+        started.kill()
+        started.communicate()
+
+
+@asynccontextmanager
+async def replica(
+    environment: dict[str, str],
+) -> AsyncIterator[tuple[subprocess.Popen[bytes], httpx.AsyncClient]]:
+    """A replica in a process of its own."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    service = ("-m", "uvicorn", "payments.app:create_app", "--factory", "--no-access-log")
+    with process(environment, *service, "--port", str(port)) as running:
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=20) as http:
+            async with asyncio.timeout(20):
+                while True:
+                    try:
+                        assert (await http.get("/readyz")).status_code == 200
+                        break
+                    except httpx.TransportError:
+                        assert running.poll() is None
+                        await asyncio.sleep(0.05)
+            yield running, http
+
+
+@pytest.fixture
+def patient(environment: dict[str, str]) -> dict[str, str]:
+    """The same service, that waits longer for the PSP than a test takes to kill it."""
+    return environment | {"PSP_DEADLINE_SECONDS": "20", "PSP_MAX_ATTEMPTS": "1"}
+
+
+async def killed_while_paying(
+    patient: dict[str, str], merchant: Merchant, fake_psp: FakePsp, body: Mapping[str, object]
+) -> str:
+    """Kill a replica that has asked the PSP, which did it and did not say so; the key."""
+    key = new_key()
+    async with replica(patient) as (running, http):
+        fake_psp.fault = "hang"
+        paying = asyncio.create_task(merchant.on(http).post("/v1/payments", body, key))
+        async with asyncio.timeout(10):
+            while not fake_psp.books.keys() & fake_psp.keys():
+                await asyncio.sleep(0.01)
+        running.kill()
+        with pytest.raises(httpx.TransportError):
+            await paying
+    fake_psp.fault = None
+    return key
+
+
+async def test_a_retry_resumes_what_a_killed_replica_left(
+    patient: dict[str, str], merchant: Merchant, fake_psp: FakePsp
+) -> None:
+    account = await merchant.account()
+    body = {"account": account, "amount": money(1000), "payment_method": "tok_ax"}
+    key = await killed_while_paying(patient, merchant, fake_psp, body)
+    async with asyncio.timeout(10):
+        while (answer := await merchant.post("/v1/payments", body, key)).status_code == 409:
+            assert int(answer.headers["retry-after"]) <= 2
+            await asyncio.sleep(0.1)
+    assert answer.status_code == 201
+    assert "idempotency-replayed" not in answer.headers
+    assert len(fake_psp.done("sale")) == 1
+    assert len((await merchant.get("/v1/payments")).json()["data"]) == 1
+    assert await merchant.balance(account) == (985, 0, 985)
+
+
+async def test_the_worker_settles_what_a_killed_replica_left_and_stops_when_told(
+    environment: dict[str, str], patient: dict[str, str], merchant: Merchant, fake_psp: FakePsp
+) -> None:
+    account = await merchant.account()
+    body = {"account": account, "amount": money(1000), "payment_method": "tok_ax"}
+    key = await killed_while_paying(patient, merchant, fake_psp, body)
+    with (
+        process(environment, "-m", "payments.worker") as one,
+        process(environment, "-m", "payments.worker") as two,
+    ):
+        async with asyncio.timeout(15):
+            while await merchant.balance(account) != (985, 0, 985):
+                await asyncio.sleep(0.05)
+        for worker in (one, two):
+            worker.send_signal(signal.SIGTERM)
+        for worker in (one, two):
+            assert await asyncio.to_thread(worker.wait, 3) == 0
+    answer = await merchant.post("/v1/payments", body, key)
+    assert (answer.status_code, answer.json()["status"]) == (201, "captured")
+    assert len(fake_psp.done("sale")) == 1
+    assert len(await merchant.entries(account)) == 1
+
+
+def test_a_wrong_environment_is_one_sentence(environment: dict[str, str]) -> None:
+    wrong = environment | {"PSP_URL": "ftp://psp", "FEE_BPS": ""}
+    for module in (("-m", "payments.worker"), ("-c", "import payments.app as a; a.create_app()")):
+        ended = subprocess.run(
+            [sys.executable, *module],
+            cwd=PROJECT,
+            env=os.environ | wrong,
+            capture_output=True,
+            text=True,
+            timeout=20,
+            check=False,
+        )
+        assert ended.returncode == 1
+        assert "PSP_URL" in ended.stderr
+        assert "Traceback" not in ended.stderr
