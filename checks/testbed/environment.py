@@ -96,7 +96,7 @@ def _uv(*arguments: str, packages: bool = False) -> None:
 
 def _reason(output: str) -> str:
     """uv's explanation on one line."""
-    lines = [line.strip(" ×╰─▶│├hint:") for line in output.splitlines()]
+    lines = [line.strip(" ×╰─▶│├") for line in output.partition("hint:")[0].splitlines()]
     text = " ".join(line for line in lines if line)
     text = " ".join(text.split())[:600] or "uv gave no reason"
     return text if text.endswith(".") else text + "."
@@ -130,6 +130,8 @@ def _pip_indexes() -> dict[str, str]:
         "UV_INDEX": " ".join(setting("extra-index-url")),
         "UV_FIND_LINKS": ",".join(setting("find-links")),
         "SSL_CERT_FILE": " ".join(setting("cert")[:1]),
+        # As pip does: the best version that any of them has.
+        "UV_INDEX_STRATEGY": "unsafe-best-match" if setting("extra-index-url") else "",
     }
     return {name: value for name, value in found.items() if value}
 

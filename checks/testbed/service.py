@@ -1,0 +1,303 @@
+"""The submission's own processes: built and migrated once, then replicas and a worker."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import socket
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from checks.evidence import LogTail
+from checks.testbed.box import Box, Scratch
+from checks.testbed.errors import MachineError, Stage, SubmissionError
+from checks.testbed.manifest import Command, with_port
+from checks.testbed.process import CommandError, Exit, Process
+
+#: Seconds that each has.
+BUILD_SECONDS, MIGRATE_SECONDS, READY_SECONDS = 300.0, 60.0, 20.0
+
+#: Below the range that outgoing connections take their ports from.
+_PORTS = range(15_000, 32_000)
+_PORT_ATTEMPTS = 3
+_POLL_SECONDS = 0.02
+_ANSWER_LIMIT = 4096
+
+
+async def run_once(
+    box: Box,
+    command: Command,
+    stage: Stage,
+    scratch: Scratch,
+    settings: Mapping[str, str],
+    *,
+    seconds: float,
+    connect: Iterable[int] = (),
+    builds: bool = False,
+) -> None:
+    """Run a command to its end in the box. Raises ``SubmissionError`` unless it succeeds in time."""
+    order = box.order(list(command), scratch, settings, connect=connect, builds=builds)
+    words = f"{stage} command {' '.join(command)[:100]!r}"
+    try:
+        process = await Process.start(order, box.held)
+    except CommandError as error:
+        raise SubmissionError(f"The {words} cannot be executed: {error}.", stage) from error
+    try:
+        async with asyncio.timeout(seconds):
+            exited = await asyncio.shield(process.exited)
+    except TimeoutError:
+        ended = await process.end()
+        raise SubmissionError(
+            f"The {words} did not finish within {seconds:.0f} s.", stage, _logs(stage, ended)
+        ) from None
+    finally:
+        ended = await process.end()
+    if exited.status != 0 or exited.limit:
+        raise SubmissionError(f"The {words} {ended.describe()}.", stage, _logs(stage, ended))
+
+
+@dataclass(frozen=True, slots=True)
+class Web:
+    """What a replica is started from: its command, readiness path, settings and allowed ports."""
+
+    command: Command
+    ready: str
+    settings: Mapping[str, str]
+    connect: tuple[int, ...]
+
+
+class Replica:
+    """One process of the service, listening on a port that stays its own over restarts."""
+
+    def __init__(self, box: Box, scratch: Scratch, web: Web, number: int) -> None:
+        self._box = box
+        self._scratch = scratch
+        self._web = web
+        self._number = number
+        self._process: Process | None = None
+        self._last = ("", False)
+        self.port = 0
+
+    @property
+    def url(self) -> str:
+        """Its base URL."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def running(self) -> bool:
+        """Whether its first process is there."""
+        return self._process is not None and not self._process.exited.done()
+
+    async def start(self) -> None:
+        """Start it and wait until it is ready; at first on a free port, later on the same.
+
+        Raises ``SubmissionError`` when it exits or is not ready in time.
+        """
+        if self.running:
+            return
+        for attempt in range(_PORT_ATTEMPTS):
+            fresh = self.port == 0
+            if fresh:
+                self.port = free_port()
+            try:
+                await self._start()
+            except SubmissionError:
+                # Somebody may have taken the port between our choosing it and the service's bind.
+                taken = fresh and not _is_free(self.port)
+                if not taken or attempt == _PORT_ATTEMPTS - 1:
+                    raise
+                self.port = 0
+            else:
+                return
+
+    async def kill(self) -> None:
+        """End its whole process tree, without warning."""
+        if self._process is not None:
+            ended = await self._process.end()
+            self._last = (ended.log, ended.truncated)
+            self._process = None
+
+    async def log(self) -> LogTail:
+        """The end of what it printed; of the last run, when it does not run."""
+        text, truncated = await self._process.log() if self._process else self._last
+        return LogTail(source=f"replica {self._number}", text=text, truncated=truncated)
+
+    async def _start(self) -> None:
+        web = self._web
+        order = self._box.order(
+            with_port(web.command, self.port),
+            self._scratch,
+            web.settings,
+            bind=(self.port,),
+            connect=web.connect,
+        )
+        try:
+            process = self._process = await Process.start(order, self._box.held)
+        except CommandError as error:
+            raise SubmissionError(f"The service cannot be executed: {error}.", "start") from error
+        try:
+            await self._until_ready(process)
+        except BaseException:
+            await self.kill()
+            raise
+
+    async def _until_ready(self, process: Process) -> None:
+        answering = asyncio.create_task(_until_answering(self.port, self._web.ready))
+        try:
+            await asyncio.wait(
+                (answering, process.exited),
+                timeout=READY_SECONDS,
+                return_when=asyncio.FIRST_COMPLETED,
+            )
+            if process.exited.done():
+                raise self._exited(process.exited.result())
+            if not answering.done():
+                raise await self._never_ready(process)
+            answering.result()
+        finally:
+            answering.cancel()
+            await asyncio.gather(answering, return_exceptions=True)
+
+    def _exited(self, exit_: Exit) -> SubmissionError:
+        return SubmissionError(
+            f"The service {exit_.describe()} before it was ready.",
+            "start",
+            _logs(f"replica {self._number}", exit_),
+        )
+
+    async def _never_ready(self, process: Process) -> SubmissionError:
+        listens = await _listens(self.port)
+        if listens:
+            sentence = (
+                f"The service listened, but {self._web.ready} did not answer 2xx within "
+                f"{READY_SECONDS:.0f} s."
+            )
+        else:
+            sentence = (
+                f"The service did not listen on the port it was given within {READY_SECONDS:.0f} s."
+            )
+        ended = await process.end()
+        return SubmissionError(
+            sentence, "ready" if listens else "start", _logs(f"replica {self._number}", ended)
+        )
+
+
+class Worker:
+    """The submission's worker process; a submission may have none."""
+
+    def __init__(
+        self,
+        box: Box,
+        scratch: Scratch,
+        command: Command,
+        settings: Mapping[str, str],
+        connect: tuple[int, ...],
+    ) -> None:
+        self._box = box
+        self._scratch = scratch
+        self._command = command
+        self._settings = settings
+        self._connect = connect
+        self._process: Process | None = None
+        self._last = ("", False)
+
+    @property
+    def running(self) -> bool:
+        """Whether its first process is there."""
+        return self._process is not None and not self._process.exited.done()
+
+    async def start(self) -> None:
+        """Start it, if it does not run. Raises ``SubmissionError`` when it cannot be executed."""
+        if self.running or not self._command:
+            return
+        await self.stop()
+        order = self._box.order(
+            list(self._command), self._scratch, self._settings, connect=self._connect
+        )
+        try:
+            self._process = await Process.start(order, self._box.held)
+        except CommandError as error:
+            raise SubmissionError(f"The worker cannot be executed: {error}.", "start") from error
+
+    async def pause(self) -> None:
+        """SIGSTOP its whole process tree."""
+        if self._process is not None:
+            await self._process.pause()
+
+    async def resume(self) -> None:
+        """SIGCONT its whole process tree."""
+        if self._process is not None:
+            await self._process.resume()
+
+    async def stop(self) -> None:
+        """End its whole process tree, without warning."""
+        if self._process is not None:
+            ended = await self._process.end()
+            self._last = (ended.log, ended.truncated)
+            self._process = None
+
+    async def log(self) -> LogTail:
+        """The end of what it printed; of the last run, when it does not run."""
+        text, truncated = await self._process.log() if self._process else self._last
+        return LogTail(source="worker", text=text, truncated=truncated)
+
+
+def free_port() -> int:
+    """A port of 127.0.0.1 that nobody listens on just now."""
+    for port in random.sample(_PORTS, 200):
+        if _is_free(port):
+            return port
+    raise MachineError("No free TCP port was found at 127.0.0.1.")
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+async def _listens(port: int) -> bool:
+    try:
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+    except OSError:
+        return False
+    writer.close()
+    return True
+
+
+async def _until_answering(port: int, path: str) -> None:
+    while not await _answers(port, path):
+        await asyncio.sleep(_POLL_SECONDS)
+
+
+async def _answers(port: int, path: str) -> bool:
+    """Whether a GET of the path is answered 2xx; no more than the status line is believed."""
+    try:
+        async with asyncio.timeout(READY_SECONDS / 4):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            try:
+                host = f"127.0.0.1:{port}"
+                request = f"GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"
+                writer.write(request.encode())
+                head = b""
+                while b"\n" not in head and len(head) < _ANSWER_LIMIT:
+                    chunk = await reader.read(_ANSWER_LIMIT)
+                    if not chunk:
+                        break
+                    head += chunk
+            finally:
+                writer.close()
+    except (OSError, TimeoutError):
+        return False
+    words = head.split(b"\r\n", 1)[0].split(b" ")
+    return len(words) > 1 and words[0].startswith(b"HTTP/1.") and words[1][:1] == b"2"
+
+
+def _logs(source: str, exit_: Exit) -> tuple[LogTail, ...]:
+    return (LogTail(source=source, text=exit_.log, truncated=exit_.truncated),)
+
+
