@@ -12,7 +12,9 @@ _PROBLEM = "application/problem+json"
 _MEMBERS = {"type": str, "title": str, "status": int, "detail": str, "code": str}
 
 
-def expect_problem(answer: Answer, *statuses: int, code: str | tuple[str, ...] | None = None) -> None:
+def expect_problem(
+    answer: Answer, *statuses: int, code: str | tuple[str, ...] | None = None
+) -> None:
     """A refusal in the form of RFC 9457 (contract 1.2), with one of these statuses."""
     answer.expect(*statuses, code=code)
     kind = answer.headers.get("Content-Type", "").partition(";")[0].strip()

@@ -9,8 +9,42 @@ from checks.amounts import Money
 
 _LETTERS = string.ascii_lowercase
 _TOKEN = string.ascii_letters + string.digits
-_NAMES = ["Alder", "Ash", "Aspen", "Beech", "Birch", "Cedar", "Elder", "Elm", "Hazel", "Holly", "Juniper", "Larch", "Lime", "Maple", "Oak", "Pine", "Poplar", "Rowan", "Spruce", "Willow", "Yew"]
-_TRADES = ["Bakery", "Books", "Cycles", "Dairy", "Foods", "Garden", "Hardware", "Optics", "Pottery", "Supplies", "Tools"]
+_NAMES = [
+    "Alder",
+    "Ash",
+    "Aspen",
+    "Beech",
+    "Birch",
+    "Cedar",
+    "Elder",
+    "Elm",
+    "Hazel",
+    "Holly",
+    "Juniper",
+    "Larch",
+    "Lime",
+    "Maple",
+    "Oak",
+    "Pine",
+    "Poplar",
+    "Rowan",
+    "Spruce",
+    "Willow",
+    "Yew",
+]
+_TRADES = [
+    "Bakery",
+    "Books",
+    "Cycles",
+    "Dairy",
+    "Foods",
+    "Garden",
+    "Hardware",
+    "Optics",
+    "Pottery",
+    "Supplies",
+    "Tools",
+]
 
 
 class Fresh:

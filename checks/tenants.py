@@ -89,6 +89,13 @@ class Merchant:
         self._lock = asyncio.Lock()
         self._facts: MerchantAccount | None = None
 
+    def on(self, replica: int) -> Merchant:
+        """The same merchant, its owner pinned to a replica."""
+        pinned = Merchant(self.actor, self.platform, self.fresh)
+        pinned._facts = self.facts
+        pinned._clients["owner"] = self.owner.on(replica)
+        return pinned
+
     async def open(self) -> None:
         """Create it at the service."""
         self._facts = await self.platform.create_merchant(self.fresh.name())

@@ -1,0 +1,93 @@
+"""idempotency-missing: a retry pays twice (CWE-837)."""
+
+from __future__ import annotations
+
+from checks import contract
+from checks.attachment import Psp
+from checks.client import Answer
+from checks.fresh import Fresh
+from checks.operations import OPERATIONS, Case, Tenants
+from checks.probes import probe
+from checks.registry import check
+from checks.tenants import Merchant, Platform, payment_body
+from checks.verdicts import Broken, Vulnerable
+
+_HINT = (
+    "Keep each key with its answer in the database, under a unique constraint on merchant and key, and"
+    " claim it before anything is done."
+)
+
+
+@check(
+    "idempotency-missing",
+    needs=(*contract.transfers, *contract.payments, *contract.refunds, *contract.voids),
+    competencies=("distributed.idempotency",),
+)
+async def a_retry_has_no_second_effect(
+    alice: Merchant, bob: Merchant, platform: Platform, psp: Psp, fresh: Fresh
+) -> None:
+    """A request sent again under its key takes effect once, whichever replica gets it and when."""
+    tenants = Tenants(alice, bob, platform, psp, fresh)
+    for name, operation in OPERATIONS.items():
+        case, key = await operation(tenants), fresh.key()
+        replicas = len(platform.connections.replicas)
+        first = (await case.send(key, replica=0)).expect(200, 201)
+        if await case.effects() != case.whole:
+            raise Broken(f"{first}, with effects (ledger, PSP) {await case.effects()}.")
+        with probe(f"a {name} retried on the same replica"):
+            await _retry(case, key, first, 0)
+        with probe(f"a {name} retried on another replica"):
+            for replica in range(replicas):
+                await _retry(case, key, first, replica)
+        with probe(f"a {name} retried after other requests"):
+            other = await operation(tenants)
+            for replica in range(replicas):
+                await other.send(fresh.key() if replica else key + "x", replica=replica)
+            for replica in reversed(range(replicas)):
+                await _retry(case, key, first, replica)
+
+
+async def _retry(case: Case, key: str, first: Answer, replica: int) -> None:
+    """Send it again; another object, or another effect, is a second payment."""
+    again = await case.send(key, replica=replica)
+    done = await case.effects()
+    if done != case.whole:
+        raise Vulnerable(
+            f"{first.request} answered {first.status}, and {again.status} when sent again under the same"
+            f" key: its effects (ledger, PSP) are now {done} instead of {case.whole}.",
+            _HINT,
+        )
+    if again.ok and again.members.get("id") != first.members.get("id"):
+        raise Vulnerable(
+            f"{again.request}, sent again under its key, made {again.members.get('id')} beside"
+            f" {first.members.get('id')}.",
+            _HINT,
+        )
+    if again.failed:
+        raise Broken(f"{again}, sent again under its key after {first.status}.")
+
+
+@check(
+    "idempotency-missing",
+    needs=("contract/a_declined_card_is_answered_402",),
+    competencies=("distributed.idempotency",),
+)
+async def a_declined_payment_stays_declined(alice: Merchant, psp: Psp, fresh: Fresh) -> None:
+    """A retry of a declined payment is declined again, though the card has money by then."""
+    for capture in (True, False):
+        account, card, key = await alice.open_account(), fresh.card(), fresh.key()
+        fault = await psp.fault("decline", "authorisation", "sale", token=card)
+        body = payment_body(account, fresh.money(1000, 9000), card, capture=capture)
+        declined = await alice.post("/v1/payments", body, key=key, replica=0)
+        declined.expect(402, code="card_declined")
+        await psp.lift(fault)
+        with probe("the same payment again, under its key, when the card would pay"):
+            for replica in range(len(alice.platform.connections.replicas)):
+                again = await alice.post("/v1/payments", body, key=key, replica=replica)
+                charged = [entry for entry in await psp.journal(card) if entry.effect]
+                if again.ok or charged:
+                    raise Vulnerable(
+                        f"{declined} and then {again}: a payment that was reported as declined"
+                        " charged the card.",
+                        _HINT,
+                    )

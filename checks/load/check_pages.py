@@ -1,0 +1,138 @@
+"""n-plus-one: statements, or rows read, grow with the rows of a page (CWE-1050)."""
+
+from __future__ import annotations
+
+
+from dataclasses import dataclass
+
+from checks import contract
+from checks.amounts import Money, money
+from checks.attachment import Testbed
+from checks.fresh import Fresh
+from checks.gathering import all_of
+from checks.load.scans import Scans, watched
+from checks.probes import probe
+from checks.registry import check
+from checks.shapes import Account, Page, Payment
+from checks.tenants import Merchant
+from checks.verdicts import Broken, Vulnerable
+
+_HINT = (
+    "Read what the rows of a page need in one statement, or in one for all of them (a join, or IN with all"
+    " their ids), not in a loop."
+)
+
+#: Rows of the two pages that are compared.
+_FEW, _MANY = 2, 14
+
+#: Statements by which two pages may differ all the same, such as one that only many rows need.
+_SLACK = 4
+
+
+@dataclass(frozen=True, slots=True)
+class _Filled:
+    """A merchant with so many rows in each of its lists."""
+
+    merchant: Merchant
+    rows: int
+    account: Account
+    payment: Payment
+
+    def lists(self) -> dict[str, str]:
+        """Its lists by name."""
+        return {
+            "accounts": "/v1/accounts",
+            "entries": f"{self.account.url}/entries",
+            "transfers": "/v1/transfers",
+            "payments": "/v1/payments",
+            "payments by amount": "/v1/payments?sort=amount",
+            "refunds": f"{self.payment.url}/refunds",
+            "clients": "/v1/clients",
+        }
+
+
+async def _fill(merchant: Merchant, rows: int) -> _Filled:
+    """Fill every list with so many rows; half of the payments have a refund, half of the transfers
+    a reversal. All through the first replica, so that the other one has seen nothing of it.
+    """
+    merchant = merchant.on(0)
+    account = await merchant.funded()
+    other = await merchant.open_account()
+    payment = await merchant.pay(money("90.00 GBP"), account)
+
+    async def row(index: int) -> None:
+        if index > 1:
+            await merchant.open_account()
+        if index > 0:
+            await merchant.create_client("viewer")
+        taken = payment if index == 0 else await merchant.pay(Money(1000 + index, "GBP"), account)
+        await merchant.refund(payment, money("0.10 GBP"))
+        if index % 2:
+            await merchant.refund(taken, money("0.10 GBP"))
+            made = await merchant.transfer(account, other, money("0.10 GBP"))
+            await merchant.reverse(made)
+
+    await all_of([row(index) for index in range(rows)], at_once=4)
+    return _Filled(merchant, rows, account, payment)
+
+
+@check(
+    "n-plus-one",
+    needs=(*contract.lists, *contract.transfers, *contract.payments, *contract.refunds),
+    exclusive=True,
+    competencies=("db.queries", "performance.latency"),
+)
+async def a_page_costs_the_same_for_many_rows(
+    alice: Merchant, bob: Merchant, testbed: Testbed, fresh: Fresh
+) -> None:
+    """A list sends as many statements for a page of many rows as for one of few."""
+    few, many = await _fill(alice, _FEW), await _fill(bob, _MANY)
+    measured = 1
+    for name in few.lists():
+        with probe(f"the list of {name}, {_FEW} rows and {_MANY} rows") as attempt:
+            costs = [await _statements(filled, name, testbed, measured) for filled in (few, many)]
+            attempt.note(f"statements: {costs[0]} for the short page, {costs[1]} for the long one")
+            if costs[1] - costs[0] > _SLACK:
+                raise Vulnerable(
+                    f"The list of {name} sends {costs[0]} statements for {_FEW} rows and {costs[1]}"
+                    f" for {_MANY}.",
+                    _HINT,
+                )
+    await _inside_the_database(few, many, testbed)
+
+
+async def _statements(filled: _Filled, name: str, testbed: Testbed, replica: int) -> int:
+    """Statements of one page, of the first request for it that this replica sees."""
+    path = filled.lists()[name]
+    path += ("&" if "?" in path else "?") + "limit=100"
+    await filled.merchant.get("/v1/accounts/acc_none", replica=replica, record=False)
+    before = await testbed.count(replica)
+    answer = (await filled.merchant.get(path, replica=replica)).expect(200)
+    after = await testbed.count(replica)
+    if len(answer.read(Page).data) < filled.rows:
+        raise Broken(f"{answer} with fewer rows than there are ({filled.rows}).")
+    return after.statements - before.statements
+
+
+async def _inside_the_database(few: _Filled, many: _Filled, testbed: Testbed) -> None:
+    """The same of loops in functions of the database, which send no statements of their own."""
+
+    async def read(filled: _Filled) -> None:
+        for path in filled.lists().values():
+            joined = path + ("&" if "?" in path else "?") + "limit=100"
+            (await filled.merchant.get(joined)).expect(200)
+
+    async with watched(testbed) as database:
+        if database is None:
+            return
+        with probe("all lists, by what the database's functions do") as attempt:
+            short: Scans = await database.during(lambda: read(few))
+            long: Scans = await database.during(lambda: read(many))
+            attempt.note(f"calls and look-ups: {short} for short pages, {long} for long ones")
+            for table, more in long.more_than(short).items():
+                if more >= _MANY - _FEW:
+                    raise Vulnerable(
+                        f"With {_MANY} rows instead of {_FEW}, {table} is looked up {more} times more"
+                        f" from inside the database's functions ({', '.join(long.functions)}).",
+                        _HINT,
+                    )

@@ -1,0 +1,118 @@
+"""What the database does on behalf of a request without being sent a statement for it.
+
+A loop moved into a function of the database sends one statement and still reads row by row. It shows in
+``pg_stat_user_functions`` (calls) and ``pg_stat_user_tables`` (scans begun). A join's inner side is
+scanned row by row too, where the planner nests loops: so loops are planned otherwise while this
+watches, and nothing is concluded unless one of the submission's own functions ran.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import asyncpg
+
+from checks.attachment import Testbed
+
+_FUNCTIONS = """
+SELECT count(*) FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+WHERE n.nspname NOT IN ('pg_catalog', 'information_schema') AND p.prokind = 'f'
+  AND p.prorettype <> 'trigger'::regtype
+  AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = p.oid AND d.deptype = 'e')
+"""
+
+_CALLS = """
+SELECT f.schemaname || '.' || f.funcname AS name, f.calls AS times
+FROM pg_stat_user_functions f JOIN pg_proc p ON p.oid = f.funcid
+WHERE p.prorettype <> 'trigger'::regtype
+"""
+
+_SCANS = """
+SELECT schemaname || '.' || relname AS name, coalesce(seq_scan, 0) + coalesce(idx_scan, 0) AS times
+FROM pg_stat_user_tables
+"""
+
+_OTHERS = """
+SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
+WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'
+"""
+
+#: Requests after which a replica has found that its connections are gone and made new ones.
+_RECOVERY = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Scans:
+    """Scans begun of each table, and calls of each function that is not a trigger's."""
+
+    tables: dict[str, int] = field(default_factory=dict)
+    functions: dict[str, int] = field(default_factory=dict)
+
+    def more_than(self, other: Scans) -> dict[str, int]:
+        """By how much each table was scanned more, if functions ran."""
+        if not self.functions:
+            return {}
+        return {name: times - other.tables.get(name, 0) for name, times in self.tables.items()}
+
+    def since(self, before: Scans) -> Scans:
+        """What came on top of an earlier reading."""
+        return Scans(_gained(before.tables, self.tables), _gained(before.functions, self.functions))
+
+    def __str__(self) -> str:
+        return f"{sum(self.functions.values())} calls, {sum(self.tables.values())} look-ups"
+
+
+def _gained(before: dict[str, int], after: dict[str, int]) -> dict[str, int]:
+    gains = {name: times - before.get(name, 0) for name, times in after.items()}
+    return {name: gain for name, gain in gains.items() if gain}
+
+
+class Watched:
+    """A database whose statistics are complete whenever they are read.
+
+    A session hands its figures in when it ends; so its sessions are ended before each reading.
+    """
+
+    def __init__(self, testbed: Testbed, observer: asyncpg.Connection[Any]) -> None:
+        self._testbed = testbed
+        self._observer = observer
+
+    async def during(self, read: Callable[[], Awaitable[None]]) -> Scans:
+        """What these requests made the database do."""
+        await self._reconnected()
+        before = await self._reading()
+        await self._reconnected()
+        await read()
+        return (await self._reading()).since(before)
+
+    async def _reading(self) -> Scans:
+        await self._observer.execute(_OTHERS)
+        await self._observer.execute("SELECT pg_stat_clear_snapshot()")
+        tables = {row["name"]: row["times"] for row in await self._observer.fetch(_SCANS)}
+        calls = {row["name"]: row["times"] for row in await self._observer.fetch(_CALLS)}
+        return Scans(tables, calls)
+
+    async def _reconnected(self) -> None:
+        """Let every replica find out that its connections are gone."""
+        for base in self._testbed.lease.replicas:
+            for _ in range(_RECOVERY):
+                answer = await self._testbed.connections.send("GET", f"{base}/readyz", [], None)
+                if answer.is_success:
+                    break
+
+
+@asynccontextmanager
+async def watched(testbed: Testbed) -> AsyncIterator[Watched | None]:
+    """Watch a testbed's database; ``None`` if it has no functions, so that nothing can hide there."""
+    async with testbed.observer() as observer:
+        if not await observer.fetchval(_FUNCTIONS):
+            yield None
+            return
+        name = await observer.fetchval("SELECT quote_ident(current_database())")
+        for setting in ("track_functions = 'all'", "enable_nestloop = off"):
+            await observer.execute(f"ALTER DATABASE {name} SET {setting}")
+        await observer.execute(_OTHERS)
+        yield Watched(testbed, observer)
