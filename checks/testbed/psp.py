@@ -1,0 +1,278 @@
+"""The PSP simulator: the card processor of the contract's section 9, over real HTTP.
+
+The service sees only what the protocol says. Faults are scripted, and the journal read, by method
+calls of the harness: there is no way to either over HTTP. The PSP does what it is told and keeps no
+bounds (contract 9.10), so that what a service fails to check shows.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from checks.evidence import JournalEntry
+from checks.testbed.faults import Fault, Operation
+from checks.testbed.http import Answer, HttpServer, Received
+from checks.testbed.psp_books import Books, Request, refusal
+
+_PATHS: dict[str, Operation] = {
+    "/v1/authorisations": "authorisation",
+    "/v1/captures": "capture",
+    "/v1/voids": "void",
+    "/v1/refunds": "refund",
+}
+_DONE = frozenset(
+    {
+        "slow", "drop_after", "status_after", "malformed_after",
+        "wrong_amount", "wrong_currency", "wrong_id",
+    }
+)  # fmt: skip
+_NONSENSE = '{"id": "op_'
+
+
+@dataclass(slots=True)
+class _Entry:
+    """One request as it goes into the journal; the last four are known once it is answered."""
+
+    at: float
+    method: str
+    path: str
+    key: str | None
+    body: str
+    token: str | None
+    fault: str | None = None
+    effect: bool = False
+    status: int | None = None
+    answer: str = ""
+
+    def evidence(self) -> JournalEntry:
+        return JournalEntry(
+            at=self.at,
+            simulator="psp",
+            method=self.method,
+            path=self.path,
+            key=self.key,
+            body=self.body,
+            fault=self.fault,
+            effect=self.effect,
+            status=self.status,
+            answer=self.answer,
+        )
+
+
+@dataclass(slots=True)
+class _Scripted:
+    """A fault that is in force, and what it withholds."""
+
+    fault: Fault
+    left: int | None
+    lifted: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+class Psp:
+    """One testbed's PSP; an asynchronous context manager.
+
+    ``api_key`` is what the service has to send; ``began`` is the loop's time that the journal
+    counts from.
+    """
+
+    def __init__(self, api_key: str, began: float) -> None:
+        self._api_key = api_key
+        self._began = began
+        self._http = HttpServer(self._answer)
+        self._journal: list[_Entry] = []
+        self._changed = asyncio.Condition()
+        self._script: dict[str, _Scripted] = {}
+        self._books = Books()
+        self._faults = 0
+
+    async def __aenter__(self) -> Psp:
+        await self._http.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.lift(None)
+        await self._http.stop()
+
+    @property
+    def port(self) -> int:
+        """The TCP port it listens on, at 127.0.0.1."""
+        return self._http.port
+
+    @property
+    def url(self) -> str:
+        """``PSP_URL`` of the service."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def script(self, fault: Fault) -> str:
+        """Put a fault in force until it is lifted or has served its times; gives its id."""
+        self._faults += 1
+        name = f"{fault.kind}-{self._faults}"
+        self._script[name] = _Scripted(fault, fault.times)
+        return name
+
+    def lift(self, name: str | None) -> None:
+        """End a fault, or all; replies that it withheld are let go."""
+        for found in [name] if name is not None else list(self._script):
+            scripted = self._script.pop(found, None)
+            if scripted is not None:
+                scripted.lifted.set()
+
+    def journal(self, since: int = 0, token: str | None = None) -> tuple[JournalEntry, ...]:
+        """What was asked, in order of arrival, from an entry on; of one card only, if given."""
+        entries = [e for e in self._journal if token is None or e.token == token]
+        return tuple(entry.evidence() for entry in entries[since:])
+
+    async def wait(self, entries: int, seconds: float, token: str | None) -> None:
+        """Until the journal holds so many (of the card), or so many seconds have passed."""
+
+        def there() -> bool:
+            return sum(1 for e in self._journal if token is None or e.token == token) >= entries
+
+        try:
+            async with asyncio.timeout(seconds), self._changed:
+                await self._changed.wait_for(there)
+        except TimeoutError:
+            return
+
+    async def _answer(self, received: Received) -> Answer | None:
+        operation, key, body = self._read(received)
+        entry = _Entry(
+            at=asyncio.get_running_loop().time() - self._began,
+            method=received.method,
+            path=received.path,
+            key=key,
+            body=received.body.decode(errors="replace"),
+            token=self._books.card(operation, key, body),
+        )
+        await self._note(entry)
+        if received.headers.get("authorization") != f"Bearer {self._api_key}":
+            return self._ended(entry, refusal(401, "unauthorised", "The API key is wrong."))
+        if operation is None:
+            return self._ended(entry, refusal(404, "no_such_path", "There is no such path."))
+        request = Request(operation, received.path, key, body)
+        name, scripted = self._next_fault(operation, entry.token, body.get("reference"))
+        if scripted is None:
+            return self._ended(entry, self._perform(request, entry))
+        entry.fault = scripted.fault.kind
+        answer = await self._faulty(scripted, request, entry)
+        if scripted.left == 0:
+            self._script.pop(name, None)
+        return self._ended(entry, answer)
+
+    def _read(self, received: Received) -> tuple[Operation | None, str | None, Mapping[str, Any]]:
+        if received.method == "GET" and received.path.startswith("/v1/operations/"):
+            return "lookup", received.path.removeprefix("/v1/operations/"), {}
+        key = received.headers.get("idempotency-key")
+        try:
+            body = json.loads(received.body)
+        except ValueError:
+            body = None
+        operation = _PATHS.get(received.path) if received.method == "POST" else None
+        if not isinstance(body, dict):
+            return operation, key, {}
+        if operation == "authorisation" and body.get("capture") is True:
+            operation = "sale"
+        return operation, key, body
+
+    def _next_fault(
+        self, operation: Operation, token: str | None, reference: object
+    ) -> tuple[str, _Scripted | None]:
+        for name, scripted in self._script.items():
+            fault = scripted.fault
+            if (
+                scripted.left != 0
+                and (not fault.operations or operation in fault.operations)
+                and fault.token in (None, token)
+                and fault.reference in (None, reference)
+                and not (operation == "lookup" and fault.kind == "decline")
+            ):
+                if scripted.left is not None:
+                    scripted.left -= 1
+                return name, scripted
+        return "", None
+
+    async def _faulty(self, scripted: _Scripted, request: Request, entry: _Entry) -> Answer | None:
+        """What a fault makes of a request: done or not, told the truth or not."""
+        fault = scripted.fault
+        if fault.kind == "decline":
+            return self._perform(request, entry, fault.reason)
+        done = self._perform(request, entry) if _does_it(fault) else None
+        match fault.kind:
+            case "slow":
+                await asyncio.sleep(fault.seconds)
+                return done
+            case "hang":
+                await scripted.lifted.wait()
+                return None
+            case "hold":
+                await scripted.lifted.wait()
+                return done or self._perform(request, entry)
+            case "drop_before" | "drop_after":
+                return None
+            case _:
+                return _misleading(fault, request.operation, done)
+
+    def _perform(self, request: Request, entry: _Entry, declined: str | None = None) -> Answer:
+        answer, entry.effect = self._books.perform(request, declined)
+        return answer
+
+    async def _note(self, entry: _Entry) -> None:
+        async with self._changed:
+            self._journal.append(entry)
+            self._changed.notify_all()
+
+    def _ended(self, entry: _Entry, answer: Answer | None) -> Answer | None:
+        if answer is not None:
+            entry.status, entry.answer = answer.status, answer.body
+        return answer
+
+
+def _does_it(fault: Fault) -> bool:
+    """Whether the operation is done although the service is not told so properly."""
+    return fault.effect or fault.kind in _DONE
+
+
+def _misleading(fault: Fault, operation: Operation, done: Answer | None) -> Answer:
+    if fault.kind == "not_found":
+        return refusal(404, "not_found", "There is no such operation.")
+    if fault.kind in ("status_before", "status_after"):
+        headers = {"Retry-After": fault.retry_after} if fault.retry_after else {}
+        return replace(refusal(fault.status, "unavailable", "Try again later."), headers=headers)
+    if done is None or fault.kind == "malformed_after":
+        status = 200 if operation == "lookup" else 201
+        return Answer(status, _NONSENSE if fault.body is None else fault.body)
+    return _altered(done, fault)
+
+
+def _altered(answer: Answer, fault: Fault) -> Answer:
+    """The same answer, but about something else than was asked."""
+    told = json.loads(answer.body)
+    if "id" not in told:
+        return answer
+    match fault.kind:
+        case "wrong_amount":
+            told["amount"] = fault.amount or _one_more(told["amount"])
+        case "wrong_currency":
+            other = "EUR" if told["currency"] != "EUR" else "USD"
+            told["currency"] = fault.currency or other
+        case _:
+            told[fault.member] = _another(fault.member)
+    return Answer(answer.status, json.dumps(told))
+
+
+def _one_more(amount: str) -> str:
+    digits = len(amount.partition(".")[2])
+    more = str(int(amount.replace(".", "")) + 1).rjust(digits + 1, "0")
+    return f"{more[:-digits]}.{more[-digits:]}" if digits else more
+
+
+def _another(member: str) -> str:
+    if member in ("status", "type"):
+        return "processed"
+    prefix = {"id": "op_", "authorisation": "auth_"}.get(member, "")
+    return prefix + secrets.token_hex(12)
