@@ -1,0 +1,198 @@
+"""transfer-double-spend and over-refund-race: a check, and a write that came too late (CWE-362)."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from checks import contract
+from checks.amounts import Money
+from checks.attachment import Psp, Testbed
+from checks.books import Books
+from checks.client import Answer
+from checks.fresh import Fresh
+from checks.gate import Race, race, tables_written
+from checks.losers import follow_up, unfailed
+from checks.probes import probe
+from checks.processor import effects
+from checks.registry import check
+from checks.shapes import Account
+from checks.tenants import FUNDS, Merchant, transfer_body
+from checks.verdicts import Broken, Inconclusive, Vulnerable
+
+_TRANSFER_HINT = (
+    "Decide and write in one step that the database keeps others out of: lock the account's row before its"
+    " balance is read, or make the debit conditional on the balance, or retry a SERIALIZABLE transaction."
+    " A lock inside one process does not hold in another."
+)
+_REFUND_HINT = (
+    "Lock the payment before its refunds are added up, or keep the refunded sum in a column whose update is"
+    " conditional; reserve the amount before the PSP is asked."
+)
+
+#: Requests in a race, of which one may succeed.
+_RACERS = 4
+
+#: A claim's holder that is held at the gate is not dead; it gets time.
+SETTINGS = {"CLAIM_LEASE_SECONDS": "30"}
+
+Send = Callable[[], Awaitable[Answer]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Contest:
+    """Requests of which one can succeed, and how to see what came of them."""
+
+    requests: Sequence[Send]
+    verify: Callable[[Sequence[Answer]], Awaitable[None]]
+    reader: Merchant
+    account: Account
+
+
+async def _drive(
+    testbed: Testbed,
+    solo: Send,
+    contest: Callable[[], Awaitable[_Contest]],
+    what: str,
+) -> None:
+    """Run the contest at the gate of each table that a solo run of the request wrote."""
+    tables = await tables_written(testbed, solo)
+    if not tables:
+        raise Inconclusive(f"A {what} on its own wrote no table that could be held.")
+    races: list[Race] = []
+    for table in tables:
+        ready = await contest()
+        with probe(f"{_RACERS} {what}s at once, held at their writes to {table}"):
+            read = partial(_read, ready.reader, ready.account)
+            run = await race(testbed, table, ready.requests, read)
+            races.append(run)
+            settled = await follow_up(run.answers, ready.requests)
+            await ready.verify(settled)
+            unfailed((*run.answers, *settled))
+    if not any(run.driven for run in races):
+        raise Inconclusive(
+            f"At none of {', '.join(tables)} did the {what}s line up: the race could not be driven."
+        )
+
+
+async def _read(merchant: Merchant, account: Account, replica: int) -> Answer:
+    return await merchant.get(account.url, replica=replica, record=False)
+
+
+def _won(answers: Sequence[Answer]) -> int:
+    return sum(answer.ok for answer in answers)
+
+
+@check(
+    "transfer-double-spend",
+    needs=contract.transfers,
+    exclusive=True,
+    settings=SETTINGS,
+    competencies=("db.locking", "db.transactions"),
+)
+async def transfers_never_overdraw(
+    alice: Merchant, bob: Merchant, testbed: Testbed, fresh: Fresh
+) -> None:
+    """Transfers that come at once spend an account's money once."""
+    source, target = await alice.funded(), await bob.open_account()
+
+    async def solo() -> Answer:
+        body = transfer_body(source, target, fresh.money(100, 900))
+        return (await alice.post("/v1/transfers", body, key=fresh.key())).expect(201)
+
+    async def contest() -> _Contest:
+        amount = fresh.money(1_000, 90_000)
+        funds = amount + Money(fresh.number(0, amount.amount - 1), "GBP")
+        books = Books()
+        spent = books.open(alice, await alice.funded(funds))
+        gained = books.open(bob, await bob.open_account())
+        books.deposit(spent, funds)
+        body = transfer_body(spent, gained, amount)
+        requests = [
+            partial(
+                alice.post,
+                "/v1/transfers",
+                body,
+                key=fresh.key(),
+                replica=number % len(testbed.replicas),
+            )
+            for number in range(_RACERS)
+        ]
+
+        async def verify(answers: Sequence[Answer]) -> None:
+            won = _won(answers)
+            left = (await alice.account(spent)).balance.available.amount
+            if won > 1 or left < 0:
+                raise Vulnerable(
+                    f"{won} of {_RACERS} transfers of {amount} succeeded from an account that held"
+                    f" {funds}; it now shows {Money(left, 'GBP')}.",
+                    _TRANSFER_HINT,
+                )
+            if won == 0:
+                raise Broken(f"None of {_RACERS} transfers succeeded; one could: {answers[0]}.")
+            books.transfer(spent, gained, amount)
+            await books.agree(Vulnerable, _TRANSFER_HINT)
+
+        return _Contest(requests, verify, alice, spent)
+
+    await _drive(testbed, solo, contest, "transfer")
+
+
+@check(
+    "over-refund-race",
+    needs=contract.refunds,
+    exclusive=True,
+    settings=SETTINGS,
+    competencies=("db.locking", "db.transactions"),
+)
+async def refunds_never_exceed_the_capture(
+    alice: Merchant, psp: Psp, testbed: Testbed, fresh: Fresh
+) -> None:
+    """Refunds that come at once never exceed the captured amount together."""
+    account = await alice.funded()
+    first = await alice.pay(account=account)
+
+    async def solo() -> Answer:
+        body = {"amount": Money(100, "GBP").json()}
+        return (await alice.post(f"{first.url}/refunds", body, key=fresh.key())).expect(201)
+
+    async def contest() -> _Contest:
+        books = Books()
+        payee, card = books.open(alice, await alice.funded()), fresh.card()
+        books.deposit(payee, Money(FUNDS, "GBP"))
+        captured = fresh.money(10_000, 90_000)
+        payment = await alice.pay(captured, payee, card=card)
+        books.capture(payee, captured)
+        part = Money(captured.amount // 2 + fresh.number(1, 1000), "GBP")
+        body = {"amount": part.json()}
+        requests = [
+            partial(
+                alice.post,
+                f"{payment.url}/refunds",
+                body,
+                key=fresh.key(),
+                replica=number % len(testbed.replicas),
+            )
+            for number in range(_RACERS)
+        ]
+
+        async def verify(answers: Sequence[Answer]) -> None:
+            won = _won(answers)
+            done = [item for item in effects(await psp.journal(card)) if item.type == "refund"]
+            shown = await alice.payment(payment)
+            if won > 1 or len(done) > 1 or shown.refunded.money > captured:
+                raise Vulnerable(
+                    f"{won} of {_RACERS} refunds of {part} succeeded on a capture of {captured}; the"
+                    f" PSP carried out {len(done)}, and the payment shows {shown.refunded.money}"
+                    " refunded.",
+                    _REFUND_HINT,
+                )
+            if won == 0:
+                raise Broken(f"None of {_RACERS} refunds succeeded; one could: {answers[0]}.")
+            books.refund(payee, part)
+            await books.agree(Vulnerable, _REFUND_HINT)
+
+        return _Contest(requests, verify, alice, payee)
+
+    await _drive(testbed, solo, contest, "refund")

@@ -1,0 +1,102 @@
+"""idempotency-claim-race: twins under one key both execute (CWE-362)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+from checks import contract
+from checks.attachment import Psp, Testbed
+from checks.client import Answer
+from checks.concurrency.check_races import SETTINGS
+from checks.fresh import Fresh
+from checks.gate import race, tables_written
+from checks.losers import follow_up, unfailed
+from checks.operations import OPERATIONS, Case, Operation, Tenants
+from checks.probes import probe
+from checks.registry import check
+from checks.tenants import Merchant, Platform
+from checks.verdicts import Broken, Inconclusive, NotReached, Vulnerable
+
+_HINT = (
+    "Claim the key with one statement that only one of two can win (INSERT ... ON CONFLICT DO NOTHING under a"
+    " unique constraint), and commit the claim before anything is done."
+)
+
+#: Requests under one key, at once.
+_TWINS = 4
+
+_RETRY = "idempotency/a_retry_has_no_second_effect"
+
+
+@check(
+    "idempotency-claim-race",
+    needs=(*contract.transfers, *contract.payments, *contract.refunds, *contract.voids),
+    exclusive=True,
+    settings=SETTINGS,
+    limit=120.0,
+    competencies=("distributed.idempotency", "db.locking"),
+)
+async def twins_execute_once(
+    alice: Merchant, bob: Merchant, platform: Platform, psp: Psp, testbed: Testbed, fresh: Fresh
+) -> None:
+    """Requests that come at once under one key take effect once."""
+    tenants = Tenants(alice, bob, platform, psp, fresh)
+    tested, driven = 0, 0
+    for name, operation in OPERATIONS.items():
+        if not await _replays(await operation(tenants), fresh):
+            continue
+        tested += 1
+        lone = await operation(tenants)
+        tables = await tables_written(testbed, partial(_alone, lone, fresh.key()))
+        for table in tables:
+            driven += await _twins(tenants, testbed, name, operation, table)
+    if not tested:
+        raise NotReached("No operation replays its answer even to a retry that comes later.")
+    if not driven:
+        raise Inconclusive("At no table did twins line up: the race could not be driven.")
+
+
+async def _alone(case: Case, key: str) -> Answer:
+    return (await case.send(key)).expect(200, 201)
+
+
+async def _replays(case: Case, fresh: Fresh) -> bool:
+    """Whether a retry after the answer takes no second effect; if it does, that is another flaw."""
+    key = fresh.key()
+    first = (await case.send(key, replica=0)).expect(200, 201)
+    again = [await case.send(key, replica=replica) for replica in (0, 1)]
+    same = all(answer.members.get("id") == first.members.get("id") for answer in again if answer.ok)
+    return same and await case.effects() == case.whole
+
+
+async def _twins(
+    tenants: Tenants, testbed: Testbed, name: str, operation: Operation, table: str
+) -> bool:
+    """Twins at the gate of one table; gives whether they lined up there."""
+    case, key = await operation(tenants), tenants.fresh.key()
+    replicas = len(testbed.replicas)
+    requests = [partial(case.send, key, replica=number % replicas) for number in range(_TWINS)]
+    with probe(f"{_TWINS} twins of a {name} at once, held at their writes to {table}"):
+
+        async def read(replica: int) -> Answer:
+            return await case.merchant.get(case.account.url, replica=replica, record=False)
+
+        run = await race(testbed, table, requests, read)
+        settled = await follow_up(run.answers, requests)
+        await _judge(name, case, settled)
+        unfailed((*run.answers, *settled))
+    return run.driven
+
+
+async def _judge(name: str, case: Case, answers: Sequence[Answer]) -> None:
+    done = await case.effects()
+    ids = {answer.members.get("id") for answer in answers if answer.ok}
+    if any(count > limit for count, limit in zip(done, case.whole, strict=True)) or len(ids) > 1:
+        raise Vulnerable(
+            f"{_TWINS} requests under one key for one {name} had the effects (ledger, PSP) {done} instead"
+            f" of {case.whole}, and answered {len(ids)} different objects.",
+            _HINT,
+        )
+    if not ids or done != case.whole:
+        raise Broken(f"Of {_TWINS} twins none was carried out, or half: {answers[0]}, {done}.")

@@ -1,0 +1,69 @@
+"""How the losers of a race are followed up, as contract 1.16 to 1.18 has it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+
+from checks.client import Answer
+from checks.verdicts import Broken
+
+#: Seconds after which all must be settled (contract 1.18), and the longest Retry-After (1.16).
+SETTLED = 10.0
+_LONGEST = 2.0
+
+_PAUSE = 0.2
+
+#: Answers of a 409 that are a business answer, and no request to come again.
+_FINAL = {
+    "already_reversed",
+    "idempotency_key_reused",
+    "not_capturable",
+    "not_refundable",
+    "not_reversible",
+    "not_voidable",
+    "too_many_refunds",
+}
+
+
+def lost(answer: Answer) -> bool:
+    """Whether an answer asks to come again: 409, 423, 429 or 503 that is no business answer."""
+    if answer.status == 409:
+        return answer.code not in _FINAL
+    return answer.status in {423, 429, 503}
+
+
+async def follow_up(
+    answers: Sequence[Answer], again: Sequence[Callable[[], Awaitable[Answer]]]
+) -> tuple[Answer, ...]:
+    """Send each loser's request again, under its key, until it has its answer.
+
+    The first time at once, since the race is over; then as ``Retry-After`` says. Raises ``Broken`` where
+    one is still put off after ``SETTLED`` seconds. A failure (5xx, no answer) is resolved with the same
+    key, and then raised as ``Broken`` by ``unfailed``.
+    """
+    deadline = asyncio.get_running_loop().time() + SETTLED
+
+    async def settle(answer: Answer, resend: Callable[[], Awaitable[Answer]]) -> Answer:
+        pause = 0.0
+        while lost(answer) or answer.failed:
+            if asyncio.get_running_loop().time() + pause > deadline:
+                if answer.failed and answer.status != 503:
+                    return answer
+                raise Broken(
+                    f"{answer}, {SETTLED:g} s after the race; by then all must be settled."
+                )
+            await asyncio.sleep(pause)
+            answer = await resend()
+            pause = min(answer.retry_after or _PAUSE, _LONGEST)
+        return answer
+
+    pairs = zip(answers, again, strict=True)
+    return tuple(await asyncio.gather(*(settle(answer, resend) for answer, resend in pairs)))
+
+
+def unfailed(answers: Sequence[Answer]) -> None:
+    """A lost race is never answered with a failure (contract 1.16)."""
+    for answer in answers:
+        if answer.failed and answer.status != 503:
+            raise Broken(f"{answer} in a race; the loser of a race gets its business answer.")
