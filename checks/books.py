@@ -92,7 +92,9 @@ class Books:
                 hint,
             )
         entries = await line.owner.entries(line.account)
-        found = Counter((entry.kind, entry.amount.amount) for entry in entries)
+        found: Counter[tuple[str, int]] = Counter(
+            (entry.kind, entry.amount.amount) for entry in entries
+        )
         if found != line.entries:
             raise otherwise(
                 f"Account {line.account.id} has entries {_listed(found)}; by what was accepted it"

@@ -35,7 +35,8 @@ _INTERVAL = 0.005
 #: Seconds to wait for the gate's own lock: only autovacuum could be in its way.
 _LOCK_TIMEOUT = "5s"
 
-_TABLES = """
+#: The tables of a database that are a submission's own.
+TABLES = """
 SELECT quote_ident(n.nspname) || '.' || quote_ident(c.relname)
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind = 'r' AND c.relpersistence <> 't'
@@ -65,7 +66,7 @@ async def tables_written(testbed: Testbed, request: Callable[[], Awaitable[objec
     Nothing else may write meanwhile. A row that is only locked does not count.
     """
     async with testbed.observer() as observer:
-        tables = [row[0] for row in await observer.fetch(_TABLES)]
+        tables = [row[0] for row in await observer.fetch(TABLES)]
         before = {
             table: await observer.fetchval(f"SELECT count(*) FROM {table}") for table in tables
         }  # noqa: S608

@@ -69,7 +69,7 @@ async def a_wrong_secret_gets_no_token(alice: Merchant, platform: Platform, fres
     """A wrong secret or an unknown client is refused, and the right secret still works."""
     owner = alice.facts.owner
     for id_ in (owner.id, f"cli_{fresh.word(26)}"):
-        body = {"client_id": id_, "client_secret": fresh.word(40)}
+        body: dict[str, str | None] = {"client_id": id_, "client_secret": fresh.word(40)}
         refused = await platform.anonymous.post("/v1/token", body)
         expect_problem(refused, 401, code="invalid_client")
     body = {"client_id": owner.id, "client_secret": owner.secret}

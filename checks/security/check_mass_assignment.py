@@ -74,7 +74,7 @@ async def an_accounts_owner_and_balance_are_not_the_clients(
 ) -> None:
     """No body sets an account's id, owner, balance or version, when it is made or renamed."""
     await alice.open_account()
-    extras = (
+    extras: tuple[dict[str, object], ...] = (
         *_balances(),
         *_identities(fresh, "acc", bob.id),
         {"version": 77},
@@ -87,7 +87,8 @@ async def an_accounts_owner_and_balance_are_not_the_clients(
             if answer.ok:
                 await _untouched(alice, bob, answer, body, extra)
     account = await alice.funded(money("10.00 GBP"))
-    for extra in (*extras, {"currency": "KWD"}):
+    currency: dict[str, object] = {"currency": "KWD"}
+    for extra in (*extras, currency):
         before = await alice.account(account)
         with probe(f"an account renamed with {_said(extra)}"):
             body = {"name": fresh.name()} | extra

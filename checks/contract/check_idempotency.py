@@ -1,0 +1,124 @@
+"""Idempotency keys (contract 5). Whether a retry pays twice is a check of its own."""
+
+from __future__ import annotations
+
+from checks import contract
+from checks.attachment import Psp
+from checks.client import Answer
+from checks.expectations import expect_problem
+from checks.fresh import Fresh
+from checks.operations import OPERATIONS, Case, Tenants, deposit, transfer
+from checks.probes import current
+from checks.registry import check
+from checks.tenants import Merchant, Platform
+from checks.verdicts import Broken
+
+_REPLAYED = "Idempotency-Replayed"
+
+
+def _same_object(first: Answer, again: Answer) -> bool:
+    """Whether a retry spoke of the first one's object; if not, ``idempotency-missing`` says so."""
+    if again.ok and again.members.get("id") != first.members.get("id"):
+        current()[1].note(f"{first.request} is not replayed at all: another check's matter.")
+        return False
+    return True
+
+
+@check(
+    needs=(*contract.transfers, *contract.payments, *contract.refunds, *contract.voids),
+    competencies=("distributed.idempotency",),
+)
+async def a_retry_gets_the_first_answer(
+    alice: Merchant, bob: Merchant, platform: Platform, psp: Psp, fresh: Fresh
+) -> None:
+    """A repeated request gets the stored answer: the same status and JSON, marked as replayed."""
+    tenants = Tenants(alice, bob, platform, psp, fresh)
+    for operation in OPERATIONS.values():
+        case, key = await operation(tenants), fresh.key()
+        first = (await case.send(key)).expect(200, 201)
+        if _REPLAYED in first.headers:
+            raise Broken(f"{first} for the first time, and says {_REPLAYED}.")
+        again = await case.send(key)
+        if not _same_object(first, again):
+            continue
+        again.expect(first.status or 0)
+        if again.json != first.json:
+            raise Broken(
+                f"{again} when repeated, with another body: {again.json}, not {first.json}."
+            )
+        if not again.replayed:
+            raise Broken(f"{again} when repeated, without {_REPLAYED}: true.")
+
+
+@check(
+    needs=(*contract.transfers, *contract.payments, *contract.refunds, *contract.voids),
+    competencies=("distributed.idempotency", "api.validation"),
+)
+async def a_key_is_required(
+    alice: Merchant, bob: Merchant, platform: Platform, psp: Psp, fresh: Fresh
+) -> None:
+    """Without a key, or with one that is none, nothing is done."""
+    tenants = Tenants(alice, bob, platform, psp, fresh)
+    for operation in OPERATIONS.values():
+        case = await operation(tenants)
+        before = await case.effects()
+        without = await case.caller.post(case.path, case.body)
+        expect_problem(without, 400, code="idempotency_key_missing")
+        for bad in ("", "k" * 256, "a\tb"):
+            answer = await case.caller.post(case.path, case.body, key=bad)
+            codes = ("idempotency_key_invalid", "idempotency_key_missing")
+            expect_problem(answer, 400, code=codes)
+        if await case.effects() != before:
+            raise Broken(f"POST {case.path} without a key was carried out.")
+
+
+@check(needs=contract.transfers, competencies=("distributed.idempotency",))
+async def a_key_stands_for_one_request(
+    alice: Merchant, bob: Merchant, platform: Platform, psp: Psp, fresh: Fresh
+) -> None:
+    """A key is one request's: another body is refused, quotes are no part of it, merchants differ."""
+    tenants = Tenants(alice, bob, platform, psp, fresh)
+    for operation in (transfer, deposit):
+        case, key = await operation(tenants), fresh.key()
+        first = (await case.send(key)).expect(201)
+        if not _same_object(first, await case.send(key)):
+            continue
+        await _other_request(case, key, fresh)
+        quoted = (await case.send(f'"{key}"')).expect(201)
+        if quoted.json != first.json:
+            raise Broken(f'{quoted} under "{key}" in quotes, as if it were another key than bare.')
+    case = await transfer(tenants)
+    shared = fresh.key()
+    (await case.send(shared)).expect(201)
+    account = await bob.funded()
+    body = {"from": account.id, "to": case.account.id, "amount": fresh.money(1, 500).json()}
+    own = await bob.post("/v1/transfers", body, key=shared)
+    if own.expect(201).replayed:
+        raise Broken(f"{own}: another merchant's answer was replayed under the same key.")
+
+
+async def _other_request(case: Case, key: str, fresh: Fresh) -> None:
+    before = await case.effects()
+    changed = case.body | {"amount": fresh.money(10_000, 20_000).json()}
+    other = await case.caller.post(case.path, changed, key=key)
+    expect_problem(other, 422, code="idempotency_key_reused")
+    if await case.effects() != before:
+        raise Broken(f"{other}, and yet it was carried out.")
+
+
+@check(needs=contract.transfers, competencies=("distributed.idempotency",))
+async def a_refused_request_does_not_use_up_its_key(
+    alice: Merchant, bob: Merchant, platform: Platform, psp: Psp, fresh: Fresh
+) -> None:
+    """Refusals by schema or access are not stored: the key still works for the request put right."""
+    tenants = Tenants(alice, bob, platform, psp, fresh)
+    case, key = await transfer(tenants), fresh.key()
+    wrong = case.body | {"to": f"acc_{fresh.word(26)}"}
+    expect_problem(await case.caller.post(case.path, wrong, key=key), 404)
+    shapeless = {"from": case.body["from"]}
+    expect_problem(await case.caller.post(case.path, shapeless, key=key), 422)
+    anonymous = await platform.anonymous.post(case.path, case.body, key=key)
+    expect_problem(anonymous, 401)
+    (await case.send(key)).expect(201)
+    if await case.effects() != case.whole:
+        raise Broken("A transfer put right under its key was not carried out once.")
