@@ -9,3 +9,317 @@ A ``Submission`` is prepared once: environment, build, migrated template databas
 testbeds has a clone of that database, a role, replicas and a worker of its own, an endpoint of the
 SQL proxy for each of these, and its own simulators.
 """
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import shutil
+from collections.abc import AsyncIterator, Coroutine, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar, Literal, Self
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from checks.evidence import LogTail
+from checks.testbed.box import Box, Scratch, copy_submission
+from checks.testbed.control import Replica as Which
+from checks.testbed.databases import Database
+from checks.testbed.environment import Environment, environment
+from checks.testbed.errors import SubmissionError, TestbedError
+from checks.testbed.host import DatabaseUpstream, Host
+from checks.testbed.lease import Lease
+from checks.testbed.manifest import Manifest, read_manifest
+from checks.testbed.proxy import Endpoint
+from checks.testbed.psp import Psp
+from checks.testbed.service import (
+    BUILD_SECONDS,
+    MIGRATE_SECONDS,
+    Replica,
+    Web,
+    Worker,
+    run_once,
+)
+from checks.testbed.users import private_user
+
+__all__ = ["Host", "Submission", "Testbed"]
+
+#: ``PUBLIC_URL``, the tokens' issuer: one for all replicas, and no address of theirs.
+PUBLIC_URL = "https://payments.test"
+
+#: Outside parties that are not simulated: a port on which nobody listens.
+_NOBODY = "http://127.0.0.1:9"
+
+
+@dataclass(frozen=True, slots=True)
+class Secrets:
+    """What a submission's service is trusted with; the same in all its testbeds.
+
+    The keys are PEM, an Ed25519 pair.
+    """
+
+    admin_token: str
+    jwt_private_key: str
+    jwt_public_key: str
+
+    @classmethod
+    def fresh(cls) -> Self:
+        """New ones, from the system's source of randomness."""
+        key = Ed25519PrivateKey.generate()
+        private = key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+        public = key.public_key().public_bytes(
+            serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+        )
+        return cls(secrets.token_urlsafe(32), private.decode(), public.decode())
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """A submission made ready: its environment, its built copy, its migrated database."""
+
+    host: Host
+    manifest: Manifest
+    box: Box
+    template: Database
+    secrets: Secrets
+
+    @classmethod
+    @asynccontextmanager
+    async def prepare(cls, host: Host, folder: Path) -> AsyncIterator[Self]:
+        """Make a submission's folder ready; nothing is written into it.
+
+        Raises ``SubmissionError`` where it cannot be built or migrated, ``UsageError`` for packages
+        that cannot be had.
+        """
+        manifest = read_manifest(folder)
+        async with AsyncExitStack() as stack:
+            provided = await environment(folder, manifest)
+            box = await stack.enter_async_context(_boxed(host, folder, provided))
+            template = await host.databases.template()
+            stack.push_async_callback(_drop, host, template)
+            await _build(box, manifest)
+            await _migrate(host, box, manifest, template)
+            await host.databases.seal(template)
+            yield cls(host, manifest, box, template, Secrets.fresh())
+
+    @asynccontextmanager
+    async def testbed(
+        self,
+        *,
+        settings: Mapping[str, str] | None = None,
+        worker: bool = True,
+        replicas: int = 2,
+    ) -> AsyncIterator[Testbed]:
+        """A testbed of this submission, ready to be used; all of it is ended with the block.
+
+        ``settings`` override the service's environment. Raises ``SubmissionError`` where the
+        service does not get ready.
+        """
+        async with AsyncExitStack() as stack:
+            testbed = await _lay_out(self, stack, dict(settings or {}), replicas)
+            stack.push_async_callback(testbed.end)
+            await _together(*(replica.start() for replica in testbed.replicas))
+            if worker:
+                await testbed.worker.start()
+            yield testbed
+
+
+@dataclass(frozen=True, slots=True)
+class Testbed:
+    """One running set: replicas, worker, database, SQL proxy endpoints and simulators.
+
+    ``endpoints`` belong to the replicas in their order; ``worker_endpoint`` to the worker.
+    """
+
+    __test__: ClassVar[bool] = False
+
+    submission: Submission
+    database: Database
+    replicas: tuple[Replica, ...]
+    worker: Worker
+    endpoints: tuple[Endpoint, ...]
+    worker_endpoint: Endpoint
+    psp: Psp
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+    def endpoint(self, which: Which) -> Endpoint:
+        """The SQL proxy's endpoint of a replica, or of the worker. Raises ``TestbedError``."""
+        return self.worker_endpoint if which == "worker" else self.endpoints[self._known(which)]
+
+    def replica(self, number: int) -> Replica:
+        """A replica by its number. Raises ``TestbedError``."""
+        return self.replicas[self._known(number)]
+
+    def _known(self, number: int) -> int:
+        if not 0 <= number < len(self.replicas):
+            raise TestbedError(f"This testbed has no replica {number}.")
+        return number
+
+    async def logs(self) -> tuple[LogTail, ...]:
+        """The end of what each process printed."""
+        return tuple(
+            await asyncio.gather(*(one.log() for one in self.replicas), self.worker.log())
+        )
+
+    def lease(self, name: str, kind: Literal["shared", "exclusive"], control: str) -> Lease:
+        """What a check is handed to use it."""
+        given = self.submission.secrets
+        return Lease(
+            id=name,
+            kind=kind,
+            replicas=tuple(replica.url for replica in self.replicas),
+            control=control,
+            observer_dsn=self.submission.host.server.dsn(self.database.name),
+            admin_token=given.admin_token,
+            jwt_public_key=given.jwt_public_key,
+            jwt_private_key=given.jwt_private_key,
+            public_url=PUBLIC_URL,
+            settings=dict(self.settings),
+        )
+
+    async def end(self) -> None:
+        """End every process; harmless when they have ended."""
+        await asyncio.gather(
+            *(replica.kill() for replica in self.replicas),
+            self.worker.stop(),
+            return_exceptions=True,
+        )
+
+
+async def _lay_out(
+    submission: Submission, stack: AsyncExitStack, settings: dict[str, str], replicas: int
+) -> Testbed:
+    """All that a testbed consists of, with no process of the service's started yet."""
+    host, box = submission.host, submission.box
+    database = await host.databases.clone(submission.template)
+    stack.push_async_callback(_drop, host, database)
+    began = asyncio.get_running_loop().time()
+    psp_key, webhook_secret = secrets.token_urlsafe(24), secrets.token_urlsafe(32)
+    psp = await stack.enter_async_context(Psp(psp_key, began))
+    endpoints = [
+        await stack.enter_async_context(Endpoint(DatabaseUpstream(host.server), began))
+        for _ in range(replicas + 1)
+    ]
+
+    def environment_at(endpoint: Endpoint) -> dict[str, str]:
+        return {
+            "DATABASE_URL": database.url(endpoint.port),
+            "PSP_URL": psp.url,
+            "PSP_API_KEY": psp_key,
+            "PSP_WEBHOOK_SECRET": webhook_secret,
+            "BANK_URL": _NOBODY,
+            "FX_URL": _NOBODY,
+            "NOTIFIER_URL": _NOBODY,
+            "BROKER_URL": "",
+            "ADMIN_TOKEN": submission.secrets.admin_token,
+            "JWT_PRIVATE_KEY": submission.secrets.jwt_private_key,
+            "PUBLIC_URL": PUBLIC_URL,
+            **settings,
+        }
+
+    service = submission.manifest.service
+    return Testbed(
+        submission=submission,
+        database=database,
+        replicas=tuple(
+            Replica(
+                box,
+                stack.enter_context(box.scratch()),
+                Web(
+                    service.web,
+                    service.ready,
+                    environment_at(endpoint),
+                    (endpoint.port, psp.port),
+                ),
+                number,
+            )
+            for number, endpoint in enumerate(endpoints[:-1])
+        ),
+        worker=Worker(
+            box,
+            stack.enter_context(box.scratch()),
+            service.worker,
+            environment_at(endpoints[-1]),
+            (endpoints[-1].port, psp.port),
+        ),
+        endpoints=tuple(endpoints[:-1]),
+        worker_endpoint=endpoints[-1],
+        psp=psp,
+        settings=settings,
+    )
+
+
+@asynccontextmanager
+async def _boxed(host: Host, folder: Path, provided: Environment) -> AsyncIterator[Box]:
+    """The submission's copy, in a folder that its own group alone can enter."""
+    with private_user() as uid:
+        place = host.folder / f"submission-{secrets.token_hex(4)}"
+        place.mkdir(mode=0o710)
+        if uid is not None:
+            os.chown(place, 0, uid)
+        source = place / "source"
+        try:
+            await asyncio.to_thread(copy_submission, folder, source, uid, uid)
+            yield Box(place, source, provided, host.isolation.mechanism, uid, uid, host.held)
+        finally:
+            await asyncio.to_thread(shutil.rmtree, place, ignore_errors=True)
+
+
+async def _build(box: Box, manifest: Manifest) -> None:
+    with box.scratch() as scratch:
+        own = box.owned(scratch)
+        for command in manifest.service.build:
+            await run_once(box, command, "build", own, {}, seconds=BUILD_SECONDS, builds=True)
+        await _compile(box, own)
+
+
+async def _compile(box: Box, own: Scratch) -> None:
+    """Byte code once, so that each replica need not make it again and throw it away.
+
+    A module that does not compile says so when the service imports it, not here.
+    """
+    command = ("python", "-I", "-m", "compileall", "-q", ".")
+    try:
+        await run_once(box, command, "build", own, {}, seconds=BUILD_SECONDS, builds=True)
+    except SubmissionError:
+        return
+
+
+async def _migrate(host: Host, box: Box, manifest: Manifest, template: Database) -> None:
+    if not manifest.service.migrate:
+        return
+    began = asyncio.get_running_loop().time()
+    async with Endpoint(DatabaseUpstream(host.server), began) as endpoint:
+        with box.scratch() as scratch:
+            await run_once(
+                box,
+                manifest.service.migrate,
+                "migrate",
+                scratch,
+                {"DATABASE_URL": template.url(endpoint.port)},
+                seconds=MIGRATE_SECONDS,
+                connect=(endpoint.port,),
+            )
+
+
+async def _drop(host: Host, database: Database) -> None:
+    await host.databases.drop(database)
+
+
+async def _together(*starting: Coroutine[Any, Any, None]) -> None:
+    """All at once; the first failure ends the wait, and the others are stopped."""
+    tasks = [asyncio.ensure_future(one) for one in starting]
+    try:
+        await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
