@@ -26,7 +26,13 @@ from checks.testbed.requirements import read_requirements
 
 _BUILD_SECONDS = 600
 _FORMAT = 1
-_UV_INDEXES = ("UV_INDEX", "UV_DEFAULT_INDEX", "UV_INDEX_URL", "UV_EXTRA_INDEX_URL", "UV_FIND_LINKS")
+_UV_INDEXES = (
+    "UV_INDEX",
+    "UV_DEFAULT_INDEX",
+    "UV_INDEX_URL",
+    "UV_EXTRA_INDEX_URL",
+    "UV_FIND_LINKS",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,5 +140,3 @@ def _pip_indexes() -> dict[str, str]:
         "UV_INDEX_STRATEGY": "unsafe-best-match" if setting("extra-index-url") else "",
     }
     return {name: value for name, value in found.items() if value}
-
-

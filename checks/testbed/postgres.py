@@ -17,10 +17,8 @@ import secrets
 import shutil
 import signal
 import subprocess
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, contextmanager
-from contextlib import ExitStack
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -157,9 +155,7 @@ def _lay_out(folder: Path, uid: int | None) -> tuple[Path, str]:
     template = _template()
     data = folder / "data"
     (folder / "socket").mkdir(parents=True, mode=0o700)
-    subprocess.run(
-        ["cp", "-a", "--reflink=auto", str(template / "data"), str(data)], check=True
-    )
+    subprocess.run(["cp", "-a", "--reflink=auto", str(template / "data"), str(data)], check=True)
     settings = {"unix_socket_directories": f"'{folder / 'socket'}'", **_SETTINGS}
     text = "".join(f"{name} = {value}\n" for name, value in settings.items())
     (data / "postgresql.auto.conf").write_text(text)
@@ -223,9 +219,7 @@ def _owned_by(user: pwd.struct_passwd | None, target: Path) -> Iterator[Path]:
         target.chmod(0o700)
 
 
-async def _start(
-    folder: Path, data: Path, uid: int | None, held: tuple[int, ...]
-) -> Process:
+async def _start(folder: Path, data: Path, uid: int | None, held: tuple[int, ...]) -> Process:
     order = Order(
         argv=[str(_reachable_binaries() / "postgres"), "-D", str(data)],
         environment={"PATH": "/usr/bin:/bin", "LC_ALL": "C"},

@@ -17,9 +17,9 @@ from checks.testbed.keeper import Order
 
 _ROOT = str(Path(__file__).resolve().parents[2])
 _BOOT = (
-    "import sys; sys.path.append({root!r}); sys.dont_write_bytecode = True;"
+    f"import sys; sys.path.append({_ROOT!r}); sys.dont_write_bytecode = True;"
     "from checks.testbed.keeper import main; main(int(sys.argv[1]))"
-).format(root=_ROOT)
+)
 _LINE_LIMIT = 4 * 1024 * 1024
 
 

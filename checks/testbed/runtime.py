@@ -28,9 +28,7 @@ def python() -> Path:
     if not own.exists():
         own = Path(os.path.realpath(sys.executable))
     library = Path(sysconfig.get_path("stdlib", vars={"installed_base": sys.base_prefix}))
-    if not other_users() or (
-        cache.open_to_all(own) and cache.open_to_all(library / "os.py")
-    ):
+    if not other_users() or (cache.open_to_all(own) and cache.open_to_all(library / "os.py")):
         return own
     identity = f"{own} {own.stat().st_mtime_ns} {platform.python_version()} 1"
     name = f"{_short()}-{hashlib.sha256(identity.encode()).hexdigest()[:16]}"

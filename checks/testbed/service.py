@@ -299,5 +299,3 @@ async def _answers(port: int, path: str) -> bool:
 
 def _logs(source: str, exit_: Exit) -> tuple[LogTail, ...]:
     return (LogTail(source=source, text=exit_.log, truncated=exit_.truncated),)
-
-

@@ -165,9 +165,7 @@ class Testbed:
 
     async def logs(self) -> tuple[LogTail, ...]:
         """The end of what each process printed."""
-        return tuple(
-            await asyncio.gather(*(one.log() for one in self.replicas), self.worker.log())
-        )
+        return tuple(await asyncio.gather(*(one.log() for one in self.replicas), self.worker.log()))
 
     def lease(self, name: str, kind: Literal["shared", "exclusive"], control: str) -> Lease:
         """What a check is handed to use it."""

@@ -1,0 +1,230 @@
+"""Lends testbeds to checks in other processes, over a Unix socket in a private folder.
+
+JSON lines: ``{"id": n, "method": "...", "params": {...}}`` is answered by ``{"id": n, "result": ...}``
+or ``{"id": n, "error": "sentence"}``; ``control.Control`` is the other side. There is one shared
+testbed, started when first asked for; exclusive ones are ended when they are given back or their
+borrower hangs up. The next exclusive testbed is started ahead, while checks run on this one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pydantic import TypeAdapter, ValidationError
+
+from checks.evidence import JournalEntry
+from checks.testbed.control import LINE_LIMIT, Statement
+from checks.testbed.errors import MachineError, SubmissionError, TestbedError, UsageError
+from checks.testbed.faults import Fault
+from checks.testbed.lending import Pool
+from checks.testbed.testbed import Submission, Testbed
+
+_JOURNAL = TypeAdapter(tuple[JournalEntry, ...])
+_STATEMENTS = TypeAdapter(tuple[Statement, ...])
+_SHARED = "shared"
+
+
+@dataclass(slots=True)
+class _Borrower:
+    """One connection: the exclusive testbeds that it holds, and the requests under way."""
+
+    leases: set[str] = field(default_factory=set)
+    tasks: set[asyncio.Task[None]] = field(default_factory=set)
+
+
+class Broker:
+    """The lender of one submission's testbeds; made by ``Broker.open``. ``socket`` is its path."""
+
+    def __init__(self, pool: Pool, socket: Path) -> None:
+        self.socket = socket
+        self._pool = pool
+        self._lent: dict[str, Testbed] = {}
+        self._numbers = itertools.count(1)
+        self._connections: set[asyncio.Task[None]] = set()
+        self._methods: dict[str, Callable[..., Awaitable[Any]]] = {
+            "psp.fault": self._fault,
+            "psp.lift": self._lift,
+            "psp.hold": self._hold,
+            "psp.release": self._lift,
+            "psp.journal": self._journal,
+            "psp.wait": self._wait,
+            "sql.count": self._count,
+            "sql.statements": self._statements,
+            "replica.kill": lambda testbed, replica: testbed.replica(replica).kill(),
+            "replica.start": lambda testbed, replica: testbed.replica(replica).start(),
+            "worker.start": lambda testbed: testbed.worker.start(),
+            "worker.pause": lambda testbed: testbed.worker.pause(),
+            "worker.resume": lambda testbed: testbed.worker.resume(),
+            "worker.stop": lambda testbed: testbed.worker.stop(),
+            "logs": self._logs,
+        }
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, submission: Submission, *, ahead: int = 1) -> AsyncIterator[Self]:
+        """Listen on a socket of its own; all that was lent is ended with the block.
+
+        ``ahead`` is how many exclusive testbeds are kept ready once the first was asked for.
+        """
+        socket = submission.host.private / f"{secrets.token_hex(4)}.sock"
+        async with AsyncExitStack() as stack:
+            pool = await stack.enter_async_context(Pool.open(submission, ahead))
+            broker = cls(pool, socket)
+            server = await asyncio.start_unix_server(
+                broker._connected, path=str(socket), limit=LINE_LIMIT
+            )
+            socket.chmod(0o600)
+            try:
+                yield broker
+            finally:
+                server.close()
+                await _cancel(broker._connections)
+                socket.unlink(missing_ok=True)
+
+    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._connections.add(task)
+        borrower = _Borrower()
+        try:
+            while line := await reader.readline():
+                request = json.loads(line)
+                answering = asyncio.create_task(self._answer(request, borrower, writer))
+                borrower.tasks.add(answering)
+                answering.add_done_callback(borrower.tasks.discard)
+        except (OSError, ValueError, asyncio.CancelledError):
+            pass
+        finally:
+            writer.close()
+            await _cancel(borrower.tasks)
+            await asyncio.gather(*(self._end(name) for name in tuple(borrower.leases)))
+            self._connections.discard(task)
+
+    async def _answer(
+        self, request: Mapping[str, Any], borrower: _Borrower, writer: asyncio.StreamWriter
+    ) -> None:
+        try:
+            result = await self._perform(request["method"], dict(request["params"]), borrower)
+            message: dict[str, Any] = {"id": request["id"], "result": result}
+        except Exception as error:
+            message = {"id": request["id"], **_told(error)}
+        try:
+            writer.write(json.dumps(message).encode() + b"\n")
+            await writer.drain()
+        except OSError:
+            return
+
+    async def _perform(self, method: str, params: dict[str, Any], borrower: _Borrower) -> Any:
+        if method == "lease":
+            return await self._lease(borrower, **params)
+        if method == "release":
+            return await self._release(borrower, **params)
+        handler = self._methods.get(method)
+        if handler is None:
+            raise TestbedError(f"The broker knows no method {method!r}.")
+        name = str(params.pop("lease", ""))
+        testbed = self._lent.get(name)
+        if testbed is None:
+            raise TestbedError(f"There is no lease {name!r}, or it was given back.")
+        return await handler(testbed, **params)
+
+    async def _lease(
+        self,
+        borrower: _Borrower,
+        kind: Literal["shared", "exclusive"],
+        worker: bool = True,
+        settings: Mapping[str, str] | None = None,
+    ) -> dict[str, Any]:
+        if kind == "shared":
+            if settings:
+                raise TestbedError("Only an exclusive testbed takes settings of its own.")
+            name, testbed = _SHARED, await self._pool.shared()
+        else:
+            name = f"exclusive-{next(self._numbers)}"
+            testbed = await self._pool.take(name, worker=worker, settings=dict(settings or {}))
+            borrower.leases.add(name)
+        self._lent[name] = testbed
+        return testbed.lease(name, kind, str(self.socket)).model_dump(mode="json")
+
+    async def _release(self, borrower: _Borrower, lease: str) -> None:
+        if lease in borrower.leases:
+            borrower.leases.discard(lease)
+            await self._end(lease)
+
+    async def _end(self, name: str) -> None:
+        self._lent.pop(name, None)
+        await self._pool.give_back(name)
+
+    async def _fault(self, testbed: Testbed, **fault: Any) -> dict[str, str]:
+        return {"fault": testbed.psp.script(Fault.model_validate(fault))}
+
+    async def _hold(self, testbed: Testbed, **hold: Any) -> dict[str, str]:
+        return {"fault": testbed.psp.script(Fault.model_validate({**hold, "kind": "hold"}))}
+
+    async def _lift(self, testbed: Testbed, fault: str | None = None) -> None:
+        testbed.psp.lift(fault)
+
+    async def _journal(
+        self, testbed: Testbed, since: int = 0, token: str | None = None
+    ) -> list[dict[str, Any]]:
+        entries = testbed.psp.journal(since=since, token=token)
+        return list(_JOURNAL.dump_python(entries, mode="json"))
+
+    async def _wait(
+        self, testbed: Testbed, entries: int, seconds: float, token: str | None = None
+    ) -> list[dict[str, Any]]:
+        await testbed.psp.wait(entries, seconds, token)
+        return await self._journal(testbed, token=token)
+
+    async def _count(self, testbed: Testbed, replica: int | Literal["worker"]) -> dict[str, Any]:
+        return testbed.endpoint(replica).count.model_dump()
+
+    async def _statements(
+        self, testbed: Testbed, replica: int | Literal["worker"], since: int = 0
+    ) -> list[dict[str, Any]]:
+        return list(_STATEMENTS.dump_python(testbed.endpoint(replica).statements(since)))
+
+    async def _logs(self, testbed: Testbed) -> list[dict[str, Any]]:
+        return [tail.model_dump() for tail in await testbed.logs()]
+
+
+def _told(error: Exception) -> dict[str, Any]:
+    """An error as the protocol carries it: the sentence, and whose doing it is."""
+    match error:
+        case SubmissionError():
+            logs = [tail.model_dump() for tail in error.logs]
+            return {
+                "error": str(error),
+                "kind": "submission",
+                "stage": error.stage,
+                "logs": logs,
+            }
+        case UsageError():
+            return {"error": str(error), "kind": "usage"}
+        case MachineError():
+            return {"error": str(error), "kind": "machine"}
+        case TestbedError():
+            return {"error": str(error)}
+        case ValidationError():
+            first = error.errors(include_url=False)[0]
+            where = ".".join(map(str, first["loc"]))
+            return {"error": f"The request makes no sense: {where}: {first['msg']}."}
+        case TypeError():
+            return {"error": f"The request makes no sense: {error}."}
+        case _:
+            return {"error": f"The broker failed: {error!r}", "kind": "machine"}
+
+
+async def _cancel(tasks: set[asyncio.Task[None]]) -> None:
+    ending = tuple(tasks)
+    for task in ending:
+        task.cancel()
+    await asyncio.gather(*ending, return_exceptions=True)

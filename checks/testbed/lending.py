@@ -1,0 +1,111 @@
+"""The testbeds of one submission that can be lent: one shared, and exclusive ones made ahead."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Self
+
+from checks.testbed.testbed import Submission, Testbed
+
+
+class _Running:
+    """A testbed in a task of its own, so that whoever asks may go away while it starts or ends."""
+
+    def __init__(
+        self, submission: Submission, *, worker: bool, settings: Mapping[str, str]
+    ) -> None:
+        self._started: asyncio.Future[Testbed] = asyncio.get_running_loop().create_future()
+        self._ending = asyncio.Event()
+        self._life = asyncio.create_task(self._live(submission, worker, settings))
+
+    async def ready(self) -> Testbed:
+        """The testbed once it is ready; raises what starting it raised."""
+        return await asyncio.shield(self._started)
+
+    async def end(self) -> None:
+        """End it, ready or not, and wait until all of it is gone."""
+        self._ending.set()
+        if not self._started.done():
+            self._life.cancel()
+        await asyncio.gather(self._life, return_exceptions=True)
+
+    async def _live(
+        self, submission: Submission, worker: bool, settings: Mapping[str, str]
+    ) -> None:
+        try:
+            async with submission.testbed(settings=settings, worker=worker) as testbed:
+                if not self._started.done():
+                    self._started.set_result(testbed)
+                await self._ending.wait()
+        except BaseException as error:
+            if not self._started.done():
+                self._started.set_exception(error)
+                # Nobody may have been waiting for it.
+                self._started.exception()
+            if isinstance(error, asyncio.CancelledError):
+                raise
+
+
+class Pool:
+    """Starts, lends and ends testbeds; made by ``Pool.open``."""
+
+    def __init__(self, submission: Submission, ahead: int) -> None:
+        self._submission = submission
+        self._ahead = ahead
+        self._shared: _Running | None = None
+        self._spare: list[_Running] = []
+        self._lent: dict[str, _Running] = {}
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, submission: Submission, ahead: int) -> AsyncIterator[Self]:
+        """Every testbed is ended with the block."""
+        pool = cls(submission, ahead)
+        try:
+            yield pool
+        finally:
+            everything = [*pool._lent.values(), *pool._spare]
+            everything += [pool._shared] if pool._shared else []
+            await asyncio.gather(*(running.end() for running in everything))
+
+    async def shared(self) -> Testbed:
+        """The shared testbed, with a worker; started when first asked for."""
+        if self._shared is None:
+            self._shared = _Running(self._submission, worker=True, settings={})
+        return await self._shared.ready()
+
+    async def take(self, name: str, *, worker: bool, settings: Mapping[str, str]) -> Testbed:
+        """An exclusive testbed, to be given back by that name.
+
+        One made ahead has no worker yet and no settings of its own; what needs those waits for its
+        own start, or for its worker's.
+        """
+        if settings:
+            running = _Running(self._submission, worker=worker, settings=settings)
+        else:
+            running = self._spare.pop(0) if self._spare else self._start()
+            self._fill_up()
+        self._lent[name] = running
+        try:
+            testbed = await running.ready()
+            if worker:
+                await testbed.worker.start()
+        except BaseException:
+            await self.give_back(name)
+            raise
+        return testbed
+
+    async def give_back(self, name: str) -> None:
+        """End an exclusive testbed; one that is not lent is passed over."""
+        running = self._lent.pop(name, None)
+        if running is not None:
+            await running.end()
+
+    def _start(self) -> _Running:
+        return _Running(self._submission, worker=False, settings={})
+
+    def _fill_up(self) -> None:
+        while len(self._spare) < self._ahead:
+            self._spare.append(self._start())
