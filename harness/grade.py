@@ -32,7 +32,7 @@ from exercises.exercise import Exercise, load_exercise, require_exercise
 from exercises.tree import write_tree
 from harness import facts
 from harness.errors import DONE
-from harness.load import drive
+from harness.load import compare
 from harness.loop import run
 from harness.outcome import prepare_out, print_outcome, write_evidence, write_reports
 from harness.progress import Progress, verdict_line
@@ -157,7 +157,9 @@ async def _run_service(host: Host, grading: Grading, progress: Progress) -> _See
             await _check_service(submission, grading, seen, progress)
             if grading.load != "off":
                 with progress.stage(f"driving the {grading.load} load"):
-                    seen.load = await drive(host, submission, grading.exercise, grading.load)
+                    seen.load = await compare(
+                        host, submission, grading.exercise, grading.load, grading.seed
+                    )
     except SubmissionError as failure:
         _note_failure(seen, grading, failure)
     return seen
