@@ -1,6 +1,6 @@
 """Lends testbeds to checks in other processes, over a Unix socket in a private folder.
 
-JSON lines: ``{"id": n, "method": "...", "params": {...}}`` is answered by ``{"id": n, "result": ...}``
+JSON lines: ``{"id": n, "method": "..", "params": {..}}`` is answered by ``{"id": n, "result": ..}``
 or ``{"id": n, "error": "sentence"}``; ``control.Control`` is the other side. There is one shared
 testbed, started when first asked for; exclusive ones are ended when they are given back or their
 borrower hangs up. The next exclusive testbed is started ahead, while checks run on this one.
@@ -48,7 +48,8 @@ class Broker:
         self._pool = pool
         self._lent: dict[str, Testbed] = {}
         self._numbers = itertools.count(1)
-        self._connections: set[asyncio.Task[None]] = set()
+        self._connections: set[asyncio.StreamWriter] = set()
+        self._hanging_up: set[asyncio.Task[None]] = set()
         self._methods: dict[str, Callable[..., Awaitable[Any]]] = {
             "psp.fault": self._fault,
             "psp.lift": self._lift,
@@ -86,13 +87,13 @@ class Broker:
                 yield broker
             finally:
                 server.close()
-                await _cancel(broker._connections)
+                for connection in tuple(broker._connections):
+                    connection.close()
+                await asyncio.gather(*broker._hanging_up)
                 socket.unlink(missing_ok=True)
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._connections.add(task)
+        self._connections.add(writer)
         borrower = _Borrower()
         try:
             while line := await reader.readline():
@@ -100,13 +101,18 @@ class Broker:
                 answering = asyncio.create_task(self._answer(request, borrower, writer))
                 borrower.tasks.add(answering)
                 answering.add_done_callback(borrower.tasks.discard)
-        except (OSError, ValueError, asyncio.CancelledError):
+        except (OSError, ValueError):
             pass
         finally:
+            self._connections.discard(writer)
             writer.close()
-            await _cancel(borrower.tasks)
-            await asyncio.gather(*(self._end(name) for name in tuple(borrower.leases)))
-            self._connections.discard(task)
+            ending = asyncio.create_task(self._hang_up(borrower))
+            self._hanging_up.add(ending)
+            ending.add_done_callback(self._hanging_up.discard)
+
+    async def _hang_up(self, borrower: _Borrower) -> None:
+        await _cancel(borrower.tasks)
+        await asyncio.gather(*(self._end(name) for name in tuple(borrower.leases)))
 
     async def _answer(
         self, request: Mapping[str, Any], borrower: _Borrower, writer: asyncio.StreamWriter
@@ -198,29 +204,19 @@ class Broker:
 
 def _told(error: Exception) -> dict[str, Any]:
     """An error as the protocol carries it: the sentence, and whose doing it is."""
-    match error:
-        case SubmissionError():
-            logs = [tail.model_dump() for tail in error.logs]
-            return {
-                "error": str(error),
-                "kind": "submission",
-                "stage": error.stage,
-                "logs": logs,
-            }
-        case UsageError():
-            return {"error": str(error), "kind": "usage"}
-        case MachineError():
-            return {"error": str(error), "kind": "machine"}
-        case TestbedError():
-            return {"error": str(error)}
-        case ValidationError():
-            first = error.errors(include_url=False)[0]
-            where = ".".join(map(str, first["loc"]))
-            return {"error": f"The request makes no sense: {where}: {first['msg']}."}
-        case TypeError():
-            return {"error": f"The request makes no sense: {error}."}
-        case _:
-            return {"error": f"The broker failed: {error!r}", "kind": "machine"}
+    if isinstance(error, SubmissionError):
+        logs = [tail.model_dump() for tail in error.logs]
+        return {"error": str(error), "kind": "submission", "stage": error.stage, "logs": logs}
+    if isinstance(error, ValidationError):
+        first = error.errors(include_url=False)[0]
+        where = ".".join(map(str, first["loc"]))
+        return {"error": f"The request makes no sense: {where}: {first['msg']}."}
+    if isinstance(error, TypeError):
+        return {"error": f"The request makes no sense: {error}."}
+    if not isinstance(error, TestbedError):
+        return {"error": f"The broker failed: {error!r}", "kind": "machine"}
+    kind = {UsageError: "usage", MachineError: "machine"}.get(type(error), "request")
+    return {"error": str(error), "kind": kind}
 
 
 async def _cancel(tasks: set[asyncio.Task[None]]) -> None:

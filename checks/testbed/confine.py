@@ -1,4 +1,4 @@
-"""What a submission's process is denied: applied in the launcher, just before it becomes the service.
+"""What a submission's process is denied: applied just before it becomes the service.
 
 Standard library only. In order: a session of its own, resource limits, another user (as root), no
 new privileges, Landlock or bubblewrap, a system-call filter; and an environment that holds nothing

@@ -1,7 +1,7 @@
 """Python environments that hold a submission's requirements and nothing else, built once with uv.
 
-They are cached by what they hold, so that later gradings need no network. Only wheels are installed:
-building a source distribution runs its code, and this happens outside the sandbox.
+They are cached by what they hold, so that later gradings need no network. Only wheels are
+installed: building a source distribution runs its code, and this happens outside the sandbox.
 """
 
 from __future__ import annotations
@@ -25,6 +25,9 @@ from checks.testbed.manifest import Manifest
 from checks.testbed.requirements import read_requirements
 
 _BUILD_SECONDS = 600
+
+#: What uv draws around its explanations.
+_FRAME = " \u00d7\u2570\u2500\u25b6\u2502\u251c"
 _FORMAT = 1
 _UV_INDEXES = (
     "UV_INDEX",
@@ -102,7 +105,7 @@ def _uv(*arguments: str, packages: bool = False) -> None:
 
 def _reason(output: str) -> str:
     """uv's explanation on one line."""
-    lines = [line.strip(" ×╰─▶│├") for line in output.partition("hint:")[0].splitlines()]
+    lines = [line.strip(_FRAME) for line in output.partition("hint:")[0].splitlines()]
     text = " ".join(line for line in lines if line)
     text = " ".join(text.split())[:600] or "uv gave no reason"
     return text if text.endswith(".") else text + "."

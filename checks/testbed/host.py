@@ -79,15 +79,20 @@ class DatabaseUpstream:
 @asynccontextmanager
 async def _run_folder() -> AsyncIterator[tuple[Path, int]]:
     """A folder that is gone afterwards, whatever becomes of the harness; and its lock."""
-    folder = Path(tempfile.mkdtemp(prefix="assay-"))
-    folder.chmod(0o711)
-    (folder / "private").mkdir(mode=0o700)
+    folder = _fresh_folder()
     janitor = await Janitor.start(folder)
     try:
         with _shared_lock(folder / "lock") as held:
             yield folder, held
     finally:
         await janitor.clean()
+
+
+def _fresh_folder() -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="assay-"))
+    folder.chmod(0o711)
+    (folder / "private").mkdir(mode=0o700)
+    return folder
 
 
 @contextmanager

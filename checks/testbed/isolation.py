@@ -32,7 +32,7 @@ def offer() -> Offer:
 
 
 def choose(offered: Offer, *, trusted: bool) -> Isolation:
-    """The best that can be had. Raises ``UsageError`` for none, unless the submission is trusted."""
+    """The best that can be had. Raises ``UsageError`` for none, unless ``trusted``."""
     mechanism: Mechanism = "none"
     if offered.landlock and offered.seccomp:
         mechanism = "landlock"
@@ -40,8 +40,8 @@ def choose(offered: Offer, *, trusted: bool) -> Isolation:
         mechanism = "bubblewrap"
     elif not trusted:
         raise UsageError(
-            "This machine can confine a submission neither by Landlock (Linux 5.13 or later) nor by "
-            "bubblewrap; install bubblewrap, or give --trusted for code that you trust as your own."
+            "This machine can confine a submission neither by Landlock (Linux 5.13 or later) nor "
+            "by bubblewrap; install bubblewrap, or give --trusted for code that you trust."
         )
     network = mechanism == "landlock" and offered.landlock >= landlock.ABI_NETWORK
     return Isolation(

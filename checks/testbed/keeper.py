@@ -1,8 +1,8 @@
 """The process between the harness and one process tree: it starts it, hears it, and ends it.
 
-The keeper is the tree's subreaper, so nothing that the tree forks can leave it, whatever sessions it
-makes. It holds one end of a socket pair; when the other end closes, because the harness says so or
-because it was killed, it ends the whole tree and leaves. Standard library only; started by
+The keeper is the tree's subreaper, so nothing that the tree forks can leave it, whatever sessions
+it makes. It holds one end of a socket pair; when the other end closes, because the harness says so
+or because it was killed, it ends the whole tree and leaves. Standard library only; started by
 ``process.py`` as ``python -I -S -c BOOT FD``.
 
 From the harness, one line each: first the order, as JSON; then ``end``, ``pause``, ``resume``,
@@ -127,9 +127,8 @@ class Keeper:
         try:
             os.setsid()
             signal.set_wakeup_fd(-1)
-            for number in (signal.SIGCHLD, signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-                signal.signal(number, signal.SIG_DFL)
-            signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+            for changed in ("CHLD", "INT", "TERM", "HUP", "PIPE"):
+                signal.signal(getattr(signal, f"SIG{changed}"), signal.SIG_DFL)
             nothing = os.open("/dev/null", os.O_RDONLY)
             for source, target in ((nothing, 0), (self._their_output, 1), (self._their_output, 2)):
                 os.dup2(source, target, inheritable=True)

@@ -15,9 +15,9 @@ class Lease(BaseModel):
     """A testbed lent to one check (``exclusive``) or to all that may share it (``shared``).
 
     ``replicas`` are base URLs, one a process. ``observer_dsn`` is a superuser's connection to the
-    submission's database, past the SQL proxy. ``control`` is the Unix socket on which simulators and
-    proxies are scripted and read (the broker's own), where ``id`` addresses this testbed. The JWT
-    keys are PEM; with the private one a check signs tokens as the service would.
+    submission's database, past the SQL proxy. ``control`` is the Unix socket on which simulators
+    and proxies are scripted and read (the broker's own), where ``id`` addresses this testbed. The
+    JWT keys are PEM; with the private one a check signs tokens as the service would.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

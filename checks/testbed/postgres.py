@@ -1,8 +1,9 @@
 """The PostgreSQL server of one run: embedded by default, or the one ``ASSAY_DATABASE_URL`` names.
 
-The embedded server's binaries come with a package; how they run is ours: SCRAM for everybody, no TCP
-listener, a Unix socket in a private folder, settings for data that is thrown away. Durability is off
-(``fsync``), its meaning is not (``synchronous_commit``). As root it runs under a user of its own.
+The embedded server's binaries come with a package; how they run is ours: SCRAM for everybody, no
+TCP listener, a Unix socket in a private folder, settings for data that is thrown away. Durability
+is off (``fsync``), its meaning is not (``synchronous_commit``). As root it runs under a user of its
+own.
 """
 
 from __future__ import annotations
@@ -197,7 +198,9 @@ def _initialise(programs: Path, target: Path) -> None:
             check=False,
             cwd="/",
             env={"PATH": "/usr/bin:/bin", "LC_ALL": "C"},
-            **({"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []} if user else {}),
+            user=user.pw_uid if user else None,
+            group=user.pw_gid if user else None,
+            extra_groups=[] if user else None,
         )
         if done.returncode != 0:
             last = (done.stderr.strip() or done.stdout.strip()).splitlines()[-1:]
@@ -267,19 +270,17 @@ async def _first_connection(
     """Tries as soon as the socket is there; gives up when the server has exited."""
     deadline = asyncio.get_running_loop().time() + _START_SECONDS
     while not process.exited.done() and asyncio.get_running_loop().time() < deadline:
-        if server.socket and Path(server.socket).exists():
-            try:
-                return await asyncpg.connect(
-                    host=server.host,
-                    port=server.port,
-                    user=server.user,
-                    password=password,
-                    database=server.database,
-                    timeout=5,
-                )
-            except (OSError, asyncpg.CannotConnectNowError):
-                pass
-        await asyncio.sleep(0.005)
+        try:
+            return await asyncpg.connect(
+                host=server.host,
+                port=server.port,
+                user=server.user,
+                password=password,
+                database=server.database,
+                timeout=5,
+            )
+        except (OSError, asyncpg.CannotConnectNowError):
+            await asyncio.sleep(0.005)
     log, _ = await process.log()
     last = " ".join(log.strip().splitlines()[-1:]) or "it said nothing"
     raise MachineError(f"PostgreSQL did not start: {last}")

@@ -1,8 +1,8 @@
 """A system-call filter: what no service needs, and what would slip past Landlock.
 
-Landlock judges TCP alone, so every other kind of socket is refused here: UDP, raw, netlink, packet,
-SCTP, MPTCP, and Unix sockets too, whose paths it does not judge; so is TCP fast open, which connects
-without ``connect``. Standard library only, as ``landlock.py``.
+Landlock judges TCP alone, so every other kind of socket is refused here: UDP, raw, netlink,
+packet, SCTP, MPTCP, and Unix sockets too, whose paths it does not judge; so is TCP fast open, which
+connects without ``connect``. Standard library only, as ``landlock.py``.
 """
 
 from __future__ import annotations
@@ -102,7 +102,6 @@ def supported() -> bool:
 def program() -> bytes:
     """The filter for this processor, as an array of ``struct sock_filter``."""
     intel = platform.machine() == "x86_64"
-    column = 1 if intel else 2
     code: list[_Instruction] = [
         (_LOAD, 0, 0, _ARCHITECTURE),
         (_JUMP_EQUAL, 1, 0, _X86_64 if intel else _AARCH64),
@@ -111,10 +110,9 @@ def program() -> bytes:
     ]
     if intel:
         code += [(_JUMP_GREATER_EQUAL, 0, 1, _X32_BIT), _refuse(errno.ENOSYS)]
-    for call in _REFUSED:
-        code += _on(call[column], [_refuse(errno.EPERM)])
-    for call in _UNKNOWN:
-        code += _on(call[column], [_refuse(errno.ENOSYS)])
+    for calls, number in ((_REFUSED, errno.EPERM), (_UNKNOWN, errno.ENOSYS)):
+        for _, on_x86_64, on_aarch64 in calls:
+            code += _on(on_x86_64 if intel else on_aarch64, [_refuse(number)])
     code += _on(41 if intel else 198, _only_tcp())
     code += _on(56 if intel else 220, _refuse_bits(0, _CLONE_NEW))
     code += _on(44 if intel else 206, _refuse_bits(3, _MSG_FASTOPEN))  # sendto

@@ -35,7 +35,7 @@ async def run_once(
     connect: Iterable[int] = (),
     builds: bool = False,
 ) -> None:
-    """Run a command to its end in the box. Raises ``SubmissionError`` unless it succeeds in time."""
+    """Run a command to its end in the box. Raises ``SubmissionError`` unless it succeeds."""
     order = box.order(list(command), scratch, settings, connect=connect, builds=builds)
     words = f"{stage} command {' '.join(command)[:100]!r}"
     try:
@@ -270,7 +270,7 @@ async def _listens(port: int) -> bool:
 
 
 async def _until_answering(port: int, path: str) -> None:
-    while not await _answers(port, path):
+    while not await _answers(port, path):  # noqa: ASYNC110 - only asking tells
         await asyncio.sleep(_POLL_SECONDS)
 
 
