@@ -26,7 +26,7 @@ SEVERITIES: tuple[Severity, ...] = ("critical", "high", "medium", "low")
 #: What is shown at most: probes of a check, exchanges, journal entries and steps of a probe,
 #: findings of the scanners, log tails.
 MOST_PROBES = 24
-MOST_EXCHANGES = 60
+MOST_EXCHANGES = 40
 MOST_STEPS = 200
 MOST_FINDINGS = 200
 MOST_LOGS = 12

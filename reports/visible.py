@@ -26,25 +26,16 @@ _HIDDEN = re.compile(
     "]"
 )
 
-_CONTROLS = 0x20
-_DELETE = 0x7F
-
 
 def visible(text: str, limit: int = LONGEST) -> str:
     """The text with everything hidden made visible, cut at ``limit`` characters with a note."""
-    text = text.replace("\r\n", "\n")
     cut = len(text) - limit
-    shown = _HIDDEN.sub(_picture, text[:limit])
+    shown = _HIDDEN.sub(_picture, text[:limit].replace("\r\n", "\n"))
     return f"{shown}\n… {cut:,} more characters are not shown" if cut > 0 else shown
 
 
 def _picture(match: re.Match[str]) -> str:
-    code = ord(match.group())
-    if code < _CONTROLS:
-        return chr(0x2400 + code)
-    if code == _DELETE:
-        return "\u2421"
-    return f"⟨U+{code:04X}⟩"
+    return f"⟨U+{ord(match.group()):04X}⟩"
 
 
 def body(text: str, limit: int = LONGEST_BODY) -> str:
