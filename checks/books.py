@@ -79,6 +79,11 @@ class Books:
             entries += await self._compare(line, otherwise, hint)
         self._balanced(entries, otherwise, hint)
 
+    async def agree_entries(self, otherwise: type[Decision] = Broken, hint: str = "") -> None:
+        """Compare only what is posted; what is held may be open yet."""
+        for line in self._lines.values():
+            await self._compare_entries(line, otherwise, hint)
+
     async def _compare(
         self, line: _Line, otherwise: type[Decision], hint: str
     ) -> tuple[Entry, ...]:
@@ -91,14 +96,20 @@ class Books:
                 f" accepted it must be {wanted} (minor units of {line.account.currency}).",
                 hint,
             )
+        return await self._compare_entries(line, otherwise, hint)
+
+    async def _compare_entries(
+        self, line: _Line, otherwise: type[Decision], hint: str
+    ) -> tuple[Entry, ...]:
         entries = await line.owner.entries(line.account)
         found: Counter[tuple[str, int]] = Counter(
             (entry.kind, entry.amount.amount) for entry in entries
         )
         if found != line.entries:
+            missing, more = line.entries - found, found - line.entries
             raise otherwise(
-                f"Account {line.account.id} has entries {_listed(found)}; by what was accepted it"
-                f" must have {_listed(line.entries)}.",
+                f"Account {line.account.id} lacks the entries {_listed(missing)} and has"
+                f" {_listed(more)} beyond what was accepted.",
                 hint,
             )
         return entries

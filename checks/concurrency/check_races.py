@@ -32,7 +32,7 @@ _REFUND_HINT = (
 )
 
 #: Requests in a race, of which one may succeed.
-_RACERS = 4
+_RACERS = 3
 
 #: A claim's holder that is held at the gate is not dead; it gets time.
 SETTINGS = {"CLAIM_LEASE_SECONDS": "30"}

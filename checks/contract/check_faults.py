@@ -61,7 +61,7 @@ async def the_other_replica_carries_on(
     settings={
         "PSP_DEADLINE_SECONDS": "1",
         "PSP_MAX_ATTEMPTS": "1",
-        "BREAKER_FAILURES": "100000",
+        "BREAKER_FAILURES": "1000",
         "RECONCILE_INTERVAL_SECONDS": "1",
     },
     competencies=("resilience.failures", "distributed.retries"),

@@ -23,7 +23,7 @@ _HINT = (
 )
 
 #: Rows of the two pages that are compared.
-_FEW, _MANY = 2, 14
+_FEW, _MANY = 2, 10
 
 #: Statements by which two pages may differ all the same, such as one that only many rows need.
 _SLACK = 4

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from checks.amounts import Money
@@ -12,89 +11,128 @@ from checks.books import Books
 from checks.client import Answer
 from checks.fresh import Fresh
 from checks.processor import effects
-from checks.shapes import Account, Payment
+from checks.shapes import Account, Payment, Refund
 from checks.tenants import FUNDS, Merchant, payment_body
 
+#: The PSP's operations, by its own words.
+KINDS = ("sale", "authorisation", "capture", "void", "refund")
 
-@dataclass(slots=True)
-class Asked:
-    """One operation that asks the PSP, ready to be sent while the PSP misbehaves.
 
-    ``kind`` is the PSP's word for it. ``payment`` is known beforehand for captures, voids and refunds;
-    for a sale or an authorisation it is found afterwards on its account, which has no other.
-    """
+@dataclass(frozen=True, slots=True)
+class Till:
+    """The one account on which all of a check's payments are taken, and its books."""
 
-    kind: str
     merchant: Merchant
     psp: Psp
+    fresh: Fresh
     account: Account
+    books: Books
+
+    @classmethod
+    async def open(cls, merchant: Merchant, psp: Psp, fresh: Fresh) -> Till:
+        """A funded account."""
+        books = Books()
+        account = books.open(merchant, await merchant.funded())
+        books.deposit(account, Money(FUNDS, "GBP"))
+        return cls(merchant, psp, fresh, account, books)
+
+    async def ask(self, kind: str) -> Asked:
+        """An operation of this kind, ready to be sent."""
+        card, amount = self.fresh.card(), self.fresh.money(2_000, 90_000)
+        if kind in {"sale", "authorisation"}:
+            body = payment_body(self.account, amount, card, capture=kind == "sale")
+            body["reference"] = card.lower()[4:]
+            return Asked(self, kind, card, amount, "/v1/payments", body, self.fresh.key())
+        payment = await self.merchant.pay(amount, self.account, capture=kind == "refund", card=card)
+        body = {}
+        if kind == "refund":
+            self.books.capture(self.account, amount)
+            amount = Money(amount.amount // 4, "GBP")
+            body = {"amount": amount.json()}
+        path = f"{payment.url}/{'refunds' if kind == 'refund' else kind}"
+        return Asked(self, kind, card, amount, path, body, self.fresh.key(), payment.id)
+
+    async def payments(self) -> dict[str, Payment]:
+        """All payments as the service lists them, by id and by reference."""
+        found: dict[str, Payment] = {}
+        async for answer, item in self.merchant.walk("/v1/payments"):
+            payment = answer.read_value(item, Payment)
+            found[payment.id] = payment
+            if payment.reference:
+                found[payment.reference] = payment
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One operation that asks the PSP, to be sent while the PSP misbehaves.
+
+    ``kind`` is the PSP's word for it. ``payment`` is the payment's id where it was made before; for a
+    sale or an authorisation it is found by its reference.
+    """
+
+    till: Till
+    kind: str
     card: str
     amount: Money
     path: str
     body: dict[str, Any]
     key: str
-    books: Books
-    payment: Payment | None = None
-    before: int = field(default=0)
+    payment: str | None = None
 
     async def send(self) -> Answer:
         """Send it, or send it again, under its one key."""
-        return await self.merchant.post(self.path, self.body, key=self.key)
+        return await self.till.merchant.post(self.path, self.body, key=self.key)
 
     async def charged(self) -> int:
         """How often the PSP has carried it out."""
-        done = effects(await self.psp.journal(self.card))
+        done = effects(await self.till.psp.journal(self.card))
         return sum(effect.type == self.kind for effect in done)
 
-    async def found(self) -> Payment | None:
-        """The payment as the service shows it, if it shows one."""
-        if self.payment is not None:
-            return await self.merchant.payment(self.payment)
-        async for answer, item in self.merchant.walk("/v1/payments"):
-            if item.get("account") == self.account.id:
-                return answer.read_value(item, Payment)
-        return None
+    def among(self, payments: dict[str, Payment]) -> Payment | None:
+        """The payment as the service lists it, if it does."""
+        return payments.get(self.payment or str(self.body.get("reference")))
+
+    async def now(self) -> Payment | None:
+        """The payment as the service shows it now, if it does."""
+        known = self.among(await self.till.payments())
+        return None if known is None else await self.till.merchant.payment(known)
 
     def settled(self) -> None:
         """Note in the books that it took effect."""
         if self.kind in {"sale", "capture"}:
-            self.books.capture(self.account, self.amount)
+            self.till.books.capture(self.till.account, self.amount)
         elif self.kind == "refund":
-            self.books.refund(self.account, self.amount)
+            self.till.books.refund(self.till.account, self.amount)
+
+    def says_done(self, payment: Payment) -> bool:
+        """Whether the payment shows this operation as carried out."""
+        if self.kind == "refund":
+            return any(refund.status == "succeeded" for refund in payment.refunds)
+        return payment.status in _DONE[self.kind]
+
+    def says_failed(self, payment: Payment) -> bool:
+        """Whether the payment shows this operation as one that failed for good."""
+        if self.kind == "refund":
+            return any(refund.status == "failed" for refund in payment.refunds)
+        return payment.status in _FAILED - _DONE[self.kind]
+
+    def answers_done(self, answer: Answer) -> bool:
+        """Whether a 200 or 201 says that the operation was carried out."""
+        if answer.status not in {200, 201}:
+            return False
+        if self.kind == "refund":
+            return answer.read(Refund).status == "succeeded"
+        return answer.read(Payment).status in _DONE[self.kind]
 
 
-async def _first(merchant: Merchant, psp: Psp, fresh: Fresh, kind: str) -> Asked:
-    account, card, amount = await merchant.open_account(), fresh.card(), fresh.money(2_000, 90_000)
-    books = Books()
-    books.open(merchant, account)
-    body = payment_body(account, amount, card, capture=kind == "sale")
-    path, key = "/v1/payments", fresh.key()
-    return Asked(kind, merchant, psp, account, card, amount, path, body, key, books)
-
-
-async def _later(merchant: Merchant, psp: Psp, fresh: Fresh, kind: str) -> Asked:
-    account, card, amount = await merchant.funded(), fresh.card(), fresh.money(2_000, 90_000)
-    books = Books()
-    books.open(merchant, account)
-    books.deposit(account, Money(FUNDS, "GBP"))
-    payment = await merchant.pay(amount, account, capture=kind == "refund", card=card)
-    body: dict[str, Any] = {}
-    if kind == "refund":
-        books.capture(account, amount)
-        amount = Money(amount.amount // 4, "GBP")
-        body = {"amount": amount.json()}
-    path = f"{payment.url}/{'refunds' if kind == 'refund' else kind}"
-    key = fresh.key()
-    return Asked(kind, merchant, psp, account, card, amount, path, body, key, books, payment)
-
-
-Maker = Callable[[Merchant, Psp, Fresh, str], Awaitable[Asked]]
-
-#: How each operation is brought about, by the PSP's word for it.
-MAKERS: dict[str, Maker] = {
-    "sale": _first,
-    "authorisation": _first,
-    "capture": _later,
-    "void": _later,
-    "refund": _later,
+#: What a payment shows once its operation has been carried out.
+_DONE = {
+    "sale": {"captured"},
+    "authorisation": {"authorised"},
+    "capture": {"captured"},
+    "void": {"voided"},
 }
+
+#: What says that a payment came to nothing.
+_FAILED = {"declined", "voided", "expired"}

@@ -7,14 +7,13 @@ from typing import Any
 
 from checks import contract
 from checks.attachment import Psp
-from checks.client import Answer
 from checks.fresh import Fresh
 from checks.gathering import all_of
 from checks.probes import probe
 from checks.registry import check
-from checks.resilience.cases import MAKERS, Asked
+from checks.resilience.cases import KINDS, Asked, Till
 from checks.resilience.check_timeout import SETTINGS
-from checks.shapes import Payment, Refund
+from checks.shapes import Payment
 from checks.tenants import Merchant
 from checks.testbed.faults import FaultKind
 from checks.verdicts import Vulnerable
@@ -23,15 +22,6 @@ _HINT = (
     "Catch only what you can handle, and let every other error leave the operation as it was: unknown."
     " Success is what the PSP said in a reply that matches what was asked, and nothing else."
 )
-
-#: What a payment shows when its operation has been carried out.
-_DONE = {
-    "sale": {"captured", "partially_refunded", "refunded"},
-    "authorisation": {"authorised", "captured"},
-    "capture": {"captured", "partially_refunded", "refunded"},
-    "void": {"voided"},
-    "refund": {"partially_refunded", "refunded"},
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,57 +63,43 @@ _FAULTS = (
 )
 async def only_success_is_success(alice: Merchant, psp: Psp, fresh: Fresh) -> None:
     """Whatever goes wrong at the PSP, nothing is captured, refunded or voided unless it says so."""
-    jobs = []
-    for fault in _FAULTS:
-        for kind in MAKERS:
-            asked = await MAKERS[kind](alice, psp, fresh, kind)
-            jobs.append(_attack(asked, fault))
-    await all_of(jobs)
+    till = await Till.open(alice, psp, fresh)
+    attacks = [_Attack(await till.ask(kind), fault) for fault in _FAULTS for kind in KINDS]
+    await all_of(attack.send() for attack in attacks)
+    with probe("what the service shows afterwards"):
+        payments = await till.payments()
+        for attack in attacks:
+            attack.judge(attack.asked.among(payments))
+        await till.books.agree_entries(Vulnerable, _HINT)
 
 
-async def _attack(asked: Asked, fault: _Fault) -> None:
-    with probe(f"the PSP {fault.title}: {asked.kind}"):
-        scripted = await asked.psp.fault(fault.kind, token=asked.card, **fault.options)
-        answer = await asked.send()
-        payment = await asked.found()
-        charged = await asked.charged()
-        told = f"{answer} when the PSP {fault.title}"
-        if charged:
-            raise AssertionError(f"the simulator carried out a {asked.kind} that it was to spoil")
-        if payment is not None and _done(asked, payment):
+class _Attack:
+    """One operation that the PSP spoils without having done anything."""
+
+    def __init__(self, asked: Asked, fault: _Fault) -> None:
+        self.asked = asked
+        self.fault = fault
+        self._told = ""
+
+    async def send(self) -> None:
+        """Send it, and look at the answer."""
+        with probe(f"the PSP {self.fault.title}: {self.asked.kind}"):
+            psp = self.asked.till.psp
+            await psp.fault(self.fault.kind, token=self.asked.card, **self.fault.options)
+            answer = await self.asked.send()
+            self._told = f"{answer} when the PSP {self.fault.title}"
+            if await self.asked.charged():
+                raise RuntimeError(f"the simulator did a {self.asked.kind} that it was to spoil")
+            if self.asked.answers_done(answer):
+                raise Vulnerable(
+                    f"{self._told}: it says that the {self.asked.kind} was done; it was not.", _HINT
+                )
+
+    def judge(self, payment: Payment | None) -> None:
+        """The payment does not show as done what the PSP has not done."""
+        if payment is not None and self.asked.says_done(payment):
             raise Vulnerable(
-                f"{told}, and the payment shows {payment.status}; the PSP has done nothing.", _HINT
+                f"{self._told}, and the payment shows {payment.status}: the {self.asked.kind} was"
+                " not done.",
+                _HINT,
             )
-        if _claims(asked, answer):
-            raise Vulnerable(f"{told}: it says the {asked.kind} was done; it was not.", _HINT)
-        await _nothing_posted(asked, told)
-        await asked.psp.lift(scripted)
-
-
-def _done(asked: Asked, payment: Payment) -> bool:
-    if asked.kind == "refund" and any(one.status == "succeeded" for one in payment.refunds):
-        return True
-    return payment.status in _DONE[asked.kind]
-
-
-def _claims(asked: Asked, answer: Answer) -> bool:
-    """Whether a 200 or 201 says that the operation was carried out."""
-    if answer.status not in {200, 201}:
-        return False
-    if asked.kind == "refund":
-        return answer.read(Refund).status == "succeeded"
-    return answer.read(Payment).status in _DONE[asked.kind]
-
-
-async def _nothing_posted(asked: Asked, told: str) -> None:
-    """Nothing stands in the ledger; a refund's amount may be held."""
-    account = await asked.merchant.account(asked.account)
-    entries = await asked.merchant.entries(asked.account)
-    kind = "capture" if asked.kind in {"sale", "capture", "authorisation"} else asked.kind
-    found = [entry for entry in entries if entry.kind == kind]
-    if found:
-        raise Vulnerable(
-            f"{told}, and {found[0].amount.money} was posted as {kind}: posted is now"
-            f" {account.balance.posted.money}.",
-            _HINT,
-        )

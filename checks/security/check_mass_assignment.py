@@ -160,8 +160,8 @@ async def a_payments_state_is_not_the_clients(alice: Merchant, bob: Merchant, fr
         {"authorisation": fresh.word(20)},
         *_identities(fresh, "pay", bob.id),
     )
+    account = await alice.open_account()
     for extra in extras:
-        account = await alice.open_account()
         amount = fresh.money(2_000, 9_000)
         body = payment_body(account, amount, fresh.card(), capture=False) | extra
         with probe(f"a payment made with {_said(extra)}"):
@@ -169,6 +169,7 @@ async def a_payments_state_is_not_the_clients(alice: Merchant, bob: Merchant, fr
             _asserted(answer, extra)
             if answer.ok:
                 await _plain_payment(alice, bob, account, amount, answer, extra)
+                account = await alice.open_account()
     await _follow_ups(alice, theirs, fresh)
 
 
@@ -209,8 +210,9 @@ async def _plain_payment(
 
 async def _follow_ups(alice: Merchant, theirs: Account, fresh: Fresh) -> None:
     """Captures and refunds take no more than they name, either."""
+    account = await alice.funded()
+    payment = await alice.authorise(account=account)
     for extra in ({"fee": _money(0)}, {"status": "captured"}, {"captured": _money(_RICH)}):
-        payment = await alice.authorise(account=await alice.funded())
         part = fresh.money(100, 900)
         with probe(f"a capture with {_said(extra)}"):
             body = {"amount": part.json()} | extra
@@ -220,6 +222,9 @@ async def _follow_ups(alice: Merchant, theirs: Account, fresh: Fresh) -> None:
             wanted = part if answer.ok else Money(0, "GBP")
             if now.captured.money != wanted or (answer.ok and now.fee.amount == 0):
                 raise Vulnerable(f"{answer} with {_said(extra)}, and it is {now}.", _HINT)
+            if answer.ok:
+                payment = await alice.authorise(account=account)
+    taken = await alice.pay(account=account)
     for extra in (
         {"status": "failed"},
         {"status": "pending"},
@@ -227,19 +232,17 @@ async def _follow_ups(alice: Merchant, theirs: Account, fresh: Fresh) -> None:
         {"payment": f"pay_{fresh.word(26)}"},
         {"id": f"ref_{fresh.word(26)}"},
     ):
-        account = await alice.funded()
-        payment = await alice.pay(account=account)
         before = (await alice.account(account)).balance.available.amount
         part = fresh.money(100, 900)
         with probe(f"a refund with {_said(extra)}"):
             body = {"amount": part.json()} | extra
-            answer = await alice.post(f"{payment.url}/refunds", body, key=fresh.key())
+            answer = await alice.post(f"{taken.url}/refunds", body, key=fresh.key())
             _asserted(answer, extra)
             after = (await alice.account(account)).balance.available.amount
             if answer.ok:
                 refund = answer.read(Refund)
                 told = (refund.status, refund.payment, refund.amount.money)
-                if told != ("succeeded", payment.id, part) or refund.id == extra.get("id"):
+                if told != ("succeeded", taken.id, part) or refund.id == extra.get("id"):
                     raise Vulnerable(f"{answer} with {_said(extra)}, as {refund}.", _HINT)
             if after != before - (part.amount if answer.ok else 0):
                 raise Vulnerable(f"{answer} with {_said(extra)} moved {before - after}.", _HINT)

@@ -23,6 +23,10 @@ _HINT = (
 )
 
 
+#: What ends an authorisation, or asks about it; with a body, and without.
+_ENDINGS: tuple[tuple[str, object], ...] = (("/void", {}), ("/void", UNSET), ("/sync", {}))
+
+
 @dataclass(frozen=True, slots=True)
 class _Target:
     """A payment of alice's, and the words that only she knows of it."""
@@ -95,34 +99,29 @@ async def another_merchant_cannot_act_on_a_payment(
     mine = await alice.funded()
     await alice.void(await alice.authorise(account=mine))
     part = Money(fresh.number(100, 900), "GBP")
-    acts: tuple[tuple[str, bool, object], ...] = (
-        ("/capture", False, {}),
-        ("/capture", False, {"amount": part.json()}),
-        ("/void", False, {}),
-        ("/void", False, UNSET),
-        ("/sync", False, {}),
-        ("/refunds", True, {"amount": part.json()}),
-        ("/sync", True, {}),
-    )
-    for index, (act, capture, body) in enumerate(acts):
+    for capture, acts in (
+        (False, (("/capture", {}), ("/capture", {"amount": part.json()}), *_ENDINGS)),
+        (True, (("/refunds", {"amount": part.json()}), ("/sync", {}))),
+    ):
         target = await _target(alice, fresh, capture=capture)
         before = await alice.payment(target.payment)
         balance = (await alice.account(target.account)).balance
         done = effects(await psp.journal(target.card))
-        caller = bob.owner if index % 2 == 0 else operator
-        with probe(f"{caller.actor} posts {act} on alice's payment"):
-            answer = await caller.post(f"{target.payment.url}{act}", body, key=fresh.key())
-            after = await alice.payment(target.payment)
-            now = effects(await psp.journal(target.card))
-            if after != before or (await alice.account(target.account)).balance != balance:
-                raise Vulnerable(
-                    f"{answer} to a stranger, and alice's payment changed from {before.status} to"
-                    f" {after.status}, refunded {after.refunded.money}.",
-                    _HINT,
-                )
-            if now != done:
-                raise Vulnerable(f"{answer}, and the PSP did {now[len(done) :]} for it.", _HINT)
-            expect_hidden(answer, target.secrets, _HINT)
+        for index, (act, body) in enumerate(acts):
+            caller = bob.owner if index % 2 == 0 else operator
+            with probe(f"{caller.actor} posts {act} on alice's payment"):
+                answer = await caller.post(f"{target.payment.url}{act}", body, key=fresh.key())
+                after = await alice.payment(target.payment)
+                now = effects(await psp.journal(target.card))
+                if after != before or (await alice.account(target.account)).balance != balance:
+                    raise Vulnerable(
+                        f"{answer} to a stranger, and alice's payment changed from"
+                        f" {before.status} to {after.status}, refunded {after.refunded.money}.",
+                        _HINT,
+                    )
+                if now != done:
+                    raise Vulnerable(f"{answer}, and the PSP did {now[len(done) :]} for it.", _HINT)
+                expect_hidden(answer, target.secrets, _HINT)
 
 
 @check("payment-idor", needs=contract.refunds, competencies=("security.authorisation",))
