@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import shutil
 import tempfile
 from pathlib import Path
@@ -14,6 +15,9 @@ from exercises.tree import Tree, write_tree
 #: decides what is compared.
 LIMIT = 400_000
 PATIENCE = 20.0
+#: Of two folders, git names a file that only one side has by that side twice over. No line of a
+#: diff's body can begin like this.
+ONE_SIDED = re.compile(r"^diff --git ([ab])/(.+) \1/\2$", re.MULTILINE)
 
 
 async def difference(before: Tree, after: Tree, *, context: int = 3) -> tuple[str, bool]:
@@ -28,7 +32,16 @@ async def difference(before: Tree, after: Tree, *, context: int = 3) -> tuple[st
             write_tree({path: tree[path] for path in changed if path in tree}, folder / side)
         options = ["--no-index", "--no-color", "--no-ext-diff", "--no-textconv", "--find-renames"]
         process = await asyncio.create_subprocess_exec(
-            *(git, "diff", *options, f"--unified={context}", "--src-prefix=", "--dst-prefix="),
+            *(
+                git,
+                "-c",
+                "core.quotePath=false",
+                "diff",
+                *options,
+                f"--unified={context}",
+                "--src-prefix=",
+                "--dst-prefix=",
+            ),
             *("a", "b"),
             cwd=folder,
             env={
@@ -51,5 +64,5 @@ async def difference(before: Tree, after: Tree, *, context: int = 3) -> tuple[st
             if process.returncode is None:
                 process.kill()
                 await process.wait()
-    text = output.decode("utf-8", "replace")
+    text = ONE_SIDED.sub(r"diff --git a/\2 b/\2", output.decode("utf-8", "replace"))
     return text[:LIMIT], len(text) > LIMIT

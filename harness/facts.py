@@ -76,7 +76,7 @@ def agree(bank: Bank, declarations: Iterable[Declaration], competencies: Iterabl
 
 def with_competencies(verdict: CheckVerdict, bank: Bank) -> CheckVerdict:
     """A flaw's verdict speaks about the flaw's competencies unless its check says others."""
-    if verdict.competencies or verdict.flaw not in bank.flaws:
+    if verdict.competencies or verdict.flaw is None or verdict.flaw not in bank.flaws:
         return verdict
     competencies = bank.flaws[verdict.flaw].competencies
     return verdict.model_copy(update={"competencies": competencies})

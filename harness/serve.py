@@ -7,6 +7,7 @@ import json
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
@@ -95,15 +96,15 @@ async def _open_tenant(client: httpx.AsyncClient, admin: str, name: str) -> Tena
 
 async def _post(
     client: httpx.AsyncClient, path: str, body: object, headers: dict[str, str]
-) -> dict[str, object]:
+) -> dict[str, Any]:
     answer = await client.post(path, json=body, headers=headers)
     if not answer.is_success:
         raise MachineError(f"POST {path} was answered {answer.status_code}: {answer.text[:300]}")
-    found: dict[str, object] = answer.json()
+    found: dict[str, Any] = answer.json()
     return found
 
 
-async def _token(client: httpx.AsyncClient, credentials: dict[str, object]) -> str:
+async def _token(client: httpx.AsyncClient, credentials: dict[str, Any]) -> str:
     body = {"client_id": credentials["id"], "client_secret": credentials["secret"]}
     return str((await _post(client, "/v1/token", body, {}))["access_token"])
 
