@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 import socket
 from collections.abc import Iterable, Mapping
@@ -22,6 +23,7 @@ _PORTS = range(15_000, 32_000)
 _PORT_ATTEMPTS = 3
 _POLL_SECONDS = 0.02
 _ANSWER_LIMIT = 4096
+_MOST_PATIENCE = 6.0
 
 
 async def run_once(
@@ -42,6 +44,7 @@ async def run_once(
         process = await Process.start(order, box.held)
     except CommandError as error:
         raise SubmissionError(f"The {words} cannot be executed: {error}.", stage) from error
+    seconds = patience(seconds)
     try:
         async with asyncio.timeout(seconds):
             exited = await asyncio.shield(process.exited)
@@ -143,16 +146,17 @@ class Replica:
 
     async def _until_ready(self, process: Process) -> None:
         answering = asyncio.create_task(_until_answering(self.port, self._web.ready))
+        seconds = patience(READY_SECONDS)
         try:
             await asyncio.wait(
                 (answering, process.exited),
-                timeout=READY_SECONDS,
+                timeout=seconds,
                 return_when=asyncio.FIRST_COMPLETED,
             )
             if process.exited.done():
                 raise self._exited(process.exited.result())
             if not answering.done():
-                raise await self._never_ready(process)
+                raise await self._never_ready(process, seconds)
             answering.result()
         finally:
             answering.cancel()
@@ -165,16 +169,16 @@ class Replica:
             _logs(f"replica {self._number}", exit_),
         )
 
-    async def _never_ready(self, process: Process) -> SubmissionError:
+    async def _never_ready(self, process: Process, seconds: float) -> SubmissionError:
         listens = await _listens(self.port)
         if listens:
             sentence = (
                 f"The service listened, but {self._web.ready} did not answer 2xx within "
-                f"{READY_SECONDS:.0f} s."
+                f"{seconds:.0f} s."
             )
         else:
             sentence = (
-                f"The service did not listen on the port it was given within {READY_SECONDS:.0f} s."
+                f"The service did not listen on the port it was given within {seconds:.0f} s."
             )
         ended = await process.end()
         return SubmissionError(
@@ -240,6 +244,15 @@ class Worker:
         """The end of what it printed; of the last run, when it does not run."""
         text, truncated = await self._process.log() if self._process else self._last
         return LogTail(source="worker", text=text, truncated=truncated)
+
+
+def patience(seconds: float) -> float:
+    """So many seconds, or more where the machine is busier than it has processors.
+
+    A service is not at fault for what other programs take from it.
+    """
+    crowding = os.getloadavg()[0] / (os.cpu_count() or 1)
+    return seconds * min(max(crowding, 1.0), _MOST_PATIENCE)
 
 
 def free_port() -> int:
