@@ -144,11 +144,12 @@ class Databases:
             raise _failure(self.server, error) from error
 
     async def _sweep(self) -> None:
-        """Drop what runs have left that are no more."""
+        """Drop what runs have left that are no more, as far as it is ours to drop."""
         async with self._connection() as connection:
             names = await connection.fetch(
                 "SELECT rolname AS name FROM pg_roles WHERE rolname ~ '^assay_[0-9a-f]{8}_'"
-                " UNION SELECT datname FROM pg_database WHERE datname ~ '^assay_[0-9a-f]{8}_'"
+                " AND pg_has_role(oid, 'MEMBER') UNION SELECT datname FROM pg_database"
+                " WHERE datname ~ '^assay_[0-9a-f]{8}_' AND pg_has_role(datdba, 'MEMBER')"
             )
             runs = {row["name"].split("_")[1] for row in names} - {self._run}
             for run in sorted(runs):
