@@ -18,6 +18,9 @@ from testkit.psp import FakePsp
 
 PROJECT = Path(__file__).parent.parent
 
+PATIENCE = 180
+"""Seconds; nothing is judged by it, it only ends a test that would never end."""
+
 
 @contextmanager
 def process(environment: dict[str, str], *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
@@ -47,7 +50,7 @@ async def replica(
     service = ("-m", "uvicorn", "payments.app:create_app", "--factory", "--no-access-log")
     with process(environment, *service, "--port", str(port)) as running:
         async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=20) as http:
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(PATIENCE):
                 while True:
                     try:
                         assert (await http.get("/readyz")).status_code == 200
@@ -72,7 +75,7 @@ async def killed_while_paying(
     async with replica(patient) as (running, http):
         fake_psp.fault = "hang"
         paying = asyncio.create_task(merchant.on(http).post("/v1/payments", body, key))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             while not fake_psp.books.keys() & fake_psp.keys():
                 await asyncio.sleep(0.01)
         running.kill()
@@ -88,7 +91,7 @@ async def test_a_retry_resumes_what_a_killed_replica_left(
     account = await merchant.account()
     body = {"account": account, "amount": money(1000), "payment_method": "tok_ax"}
     key = await killed_while_paying(patient, merchant, fake_psp, body)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         while (answer := await merchant.post("/v1/payments", body, key)).status_code == 409:
             assert int(answer.headers["retry-after"]) <= 2
             await asyncio.sleep(0.1)
@@ -109,13 +112,15 @@ async def test_the_worker_settles_what_a_killed_replica_left_and_stops_when_told
         process(environment, "-m", "payments.worker") as one,
         process(environment, "-m", "payments.worker") as two,
     ):
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(PATIENCE):
             while await merchant.balance(account) != (985, 0, 985):
                 await asyncio.sleep(0.05)
         for worker in (one, two):
+            assert worker.stdout is not None
+            assert b"worker_started" in await asyncio.to_thread(worker.stdout.readline)
             worker.send_signal(signal.SIGTERM)
         for worker in (one, two):
-            assert await asyncio.to_thread(worker.wait, 3) == 0
+            assert await asyncio.to_thread(worker.wait, PATIENCE) == 0
     answer = await merchant.post("/v1/payments", body, key)
     assert (answer.status_code, answer.json()["status"]) == (201, "captured")
     assert len(fake_psp.done("sale")) == 1
@@ -131,7 +136,7 @@ def test_a_wrong_environment_is_one_sentence(environment: dict[str, str]) -> Non
             env=os.environ | wrong,
             capture_output=True,
             text=True,
-            timeout=20,
+            timeout=PATIENCE,
             check=False,
         )
         assert ended.returncode == 1
