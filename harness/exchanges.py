@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Literal
 
 from rich.console import Console
 from rich.text import Text
@@ -15,16 +16,20 @@ BODY = 240
 SHOWN = 12
 
 
-def print_verdict(verdict: CheckVerdict, console: Console, *, probes: bool = True) -> None:
-    """A verdict with its reason and hint, and its probes."""
+def print_verdict(
+    verdict: CheckVerdict, console: Console, *, probes: Literal["none", "attacks", "all"] = "all"
+) -> None:
+    """A verdict with its reason and hint, and its probes: ``attacks`` leaves out the first, the
+    legitimate flow that leads up to them.
+    """
     head = Text.assemble((str(verdict.verdict), f"bold {STYLES[verdict.verdict]}"), "  ")
     console.print(head.append(verdict.summary))
     console.print(Text(verdict.check, "dim"))
     for text, style in ((verdict.because, ""), (verdict.hint, "cyan")):
         if text:
             console.print(Text(visible(text), style))
-    if probes:
-        for probe in verdict.probes:
+    for probe in verdict.probes if probes != "none" else ():
+        if probes == "all" or not probe.id.endswith("#0"):
             print_probe(probe, console)
 
 

@@ -33,7 +33,7 @@ def learn(name: str) -> int:
     console.print(Rule(Text(flaw.title, "bold")))
     console.print(Text(f"\n{flaw.severity}, {_weaknesses(flaw)}. Shown live:\n", "dim"))
     for verdict in verdicts:
-        print_verdict(verdict, console)
+        print_verdict(verdict, console, probes="attacks")
         console.print()
     console.print(Markdown(flaw.lesson.to_markdown()))
     console.print(Rule(Text("from the flawed code to the reference's", "bold")))

@@ -88,7 +88,7 @@ def show(attempt: Attempt, console: Console, *, every: bool) -> None:
         return
     reached = [one for one in attempt.wrong if one.verdict is not Verdict.NOT_REACHED]
     for verdict in reached if every else reached[:1]:
-        print_verdict(verdict, console, probes=not every)
+        print_verdict(verdict, console, probes="none" if every else "attacks")
         console.print()
     total, held = len(attempt.verdicts), len(attempt.verdicts) - len(attempt.wrong)
     console.print(_bar(held, total))
