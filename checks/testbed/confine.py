@@ -178,7 +178,8 @@ def _bubblewrap(confinement: Confinement, argv: list[str], folder: str) -> list[
             command += ["--ro-bind-try", path, path]
     for path in confinement.write:
         command += ["--bind", path, path]
-    command += ["--chdir", folder]
+    # What bubblewrap itself lays out is memory that nobody counts.
+    command += ["--remount-ro", "/dev", "--remount-ro", "/", "--chdir", folder]
     if confinement.seccomp:
         command += ["--seccomp", str(_program_file())]
     return [*command, "--", *argv]

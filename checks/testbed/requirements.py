@@ -15,6 +15,8 @@ from checks.testbed.errors import SubmissionError
 
 _SIZE_LIMIT = 256 * 1024
 _COUNT_LIMIT = 500
+#: What the installer would take for a file.
+_ARCHIVES = (".whl", ".zip", ".gz", ".tgz", ".bz2", ".xz", ".zst", ".lz", ".lzma", ".tar")
 _HASH = re.compile(r"\s--hash=(sha(?:256|384|512):[0-9a-f]{64,128})(?=\s|$)")
 
 
@@ -56,7 +58,7 @@ def _requirement(name: str, line: str) -> str:
         requirement = Requirement(bare)
     except InvalidRequirement as error:
         raise _wrong(f"{name}: this is not a package and its version: {shown!r}.") from error
-    if requirement.url:
+    if requirement.url or requirement.name.lower().endswith(_ARCHIVES):
         raise _wrong(f"{name}: packages come from the index, not from an address: {shown!r}.")
     return " ".join([str(requirement), *(f"--hash={digest}" for digest in hashes)])
 

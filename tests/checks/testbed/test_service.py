@@ -1,4 +1,4 @@
-"""Services that do not run: each has one sentence, a stage and its log, and leaves nothing behind."""
+"""Services that do not run: each has one sentence, a stage and its log, and leaves nothing."""
 
 from __future__ import annotations
 
@@ -116,14 +116,17 @@ threading.Thread(target=shout, daemon=True).start()
 serve()
 """
     )
-    async with Submission.prepare(host, submission(code)) as prepared:
-        async with prepared.testbed(replicas=1) as running, httpx.AsyncClient() as client:
-            for _ in range(5):
-                answer = await client.get(running.replicas[0].url + "/readyz", timeout=30)
-                assert answer.status_code == 200
-            (log, _) = await running.logs()
-            assert log.truncated
-            assert len(log.text) <= 64 * 1024
+    async with (
+        Submission.prepare(host, submission(code)) as prepared,
+        prepared.testbed(replicas=1) as running,
+        httpx.AsyncClient() as client,
+    ):
+        for _ in range(5):
+            answer = await client.get(running.replicas[0].url + "/readyz", timeout=30)
+            assert answer.status_code == 200
+        log, _ = await running.logs()
+        assert log.truncated
+        assert len(log.text) <= 64 * 1024
 
 
 async def test_it_leaves_children_behind(host: Host, submission: Write) -> None:
@@ -153,23 +156,28 @@ async def test_a_port_that_is_taken_is_passed_over(
     with socket.create_server(("127.0.0.1", 0)) as taken:
         ports = iter([taken.getsockname()[1], service.free_port()])
         monkeypatch.setattr(service, "free_port", lambda: next(ports))
-        async with Submission.prepare(host, submission(READY + "serve()")) as prepared:
-            async with prepared.testbed(replicas=1) as running:
-                assert running.replicas[0].port != taken.getsockname()[1]
+        async with (
+            Submission.prepare(host, submission(READY + "serve()")) as prepared,
+            prepared.testbed(replicas=1) as running,
+        ):
+            assert running.replicas[0].port != taken.getsockname()[1]
 
 
 async def test_a_replica_is_killed_and_started_again(host: Host, submission: Write) -> None:
-    async with Submission.prepare(host, submission(READY + "serve()")) as prepared:
-        async with prepared.testbed() as running, httpx.AsyncClient() as client:
-            replica, url = running.replica(1), running.replica(1).url
-            await replica.kill()
-            assert not replica.running
-            with pytest.raises(httpx.ConnectError):
-                await client.get(url)
-            assert (await client.get(running.replica(0).url)).status_code == 200
-            await replica.start()
-            assert replica.url == url
-            assert (await client.get(url)).status_code == 200
+    async with (
+        Submission.prepare(host, submission(READY + "serve()")) as prepared,
+        prepared.testbed() as running,
+        httpx.AsyncClient() as client,
+    ):
+        replica, url = running.replica(1), running.replica(1).url
+        await replica.kill()
+        assert not replica.running
+        with pytest.raises(httpx.ConnectError):
+            await client.get(url)
+        assert (await client.get(running.replica(0).url)).status_code == 200
+        await replica.start()
+        assert replica.url == url
+        assert (await client.get(url)).status_code == 200
 
 
 async def test_it_fills_the_disk_and_is_ended(host: Host, submission: Write) -> None:
@@ -185,12 +193,14 @@ threading.Thread(target=fill, daemon=True).start()
 serve()
 """
     )
-    async with Submission.prepare(host, submission(code)) as prepared:
-        async with prepared.testbed(replicas=1) as running:
-            process = running.replicas[0]._process
-            assert process is not None
-            exited = await process.exited
-            assert exited.limit == "disk"
+    async with (
+        Submission.prepare(host, submission(code)) as prepared,
+        prepared.testbed(replicas=1) as running,
+    ):
+        process = running.replicas[0]._process
+        assert process is not None
+        exited = await process.exited
+        assert exited.limit == "disk"
 
 
 def _sleepers() -> list[psutil.Process]:

@@ -6,7 +6,7 @@ import os
 import asyncpg
 
 
-async def main():
+async def main() -> None:
     connection = await asyncpg.connect(os.environ["DATABASE_URL"])
     await connection.execute("CREATE TABLE notes (id serial PRIMARY KEY, text text NOT NULL)")
     await connection.execute("INSERT INTO notes (text) VALUES ('migrated')")

@@ -11,12 +11,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
-    def do_GET(self):
+    def do_GET(self) -> None:
         self.answer({})
 
-    def do_POST(self):
+    def do_POST(self) -> None:
         code = self.rfile.read(int(self.headers["Content-Length"])).decode()
-        names = {}
+        names: dict[str, object] = {}
         try:
             exec(code, names)
             self.answer({"result": names.get("result")})
@@ -25,14 +25,14 @@ class Handler(BaseHTTPRequestHandler):
             told = {"error": type(error).__name__, "errno": number, "text": str(error)}
             self.answer(told)
 
-    def answer(self, value):
+    def answer(self, value: object) -> None:
         body = json.dumps(value, default=repr).encode()
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
 
-    def log_message(self, *_):
+    def log_message(self, *_: object) -> None:
         return
 
 

@@ -1,0 +1,248 @@
+"""What a check can ask of the broker, and what becomes of testbeds when it goes away."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import asyncpg
+import httpx
+import pytest
+import pytest_asyncio
+
+from checks.testbed.broker import Broker
+from checks.testbed.control import Control
+from checks.testbed.errors import SubmissionError, TestbedError
+from checks.testbed.host import Host
+from checks.testbed.lease import Lease
+from checks.testbed.testbed import Submission
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def broker(hostile: Submission) -> AsyncIterator[Broker]:
+    async with Broker.open(hostile, ahead=0) as opened:
+        yield opened
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def control(broker: Broker) -> AsyncIterator[Control]:
+    async with await Control.connect(broker.socket) as connected:
+        yield connected
+
+
+async def run(lease: Lease, code: str, replica: int = 0) -> object:
+    async with httpx.AsyncClient(timeout=30) as client:
+        answer = (await client.post(lease.replicas[replica], content=code)).json()
+    assert "error" not in answer, answer
+    return answer["result"]
+
+
+async def up(url: str) -> bool:
+    async with httpx.AsyncClient(timeout=30) as client:
+        try:
+            return (await client.get(url)).status_code == 200
+        except httpx.TransportError:
+            return False
+
+
+async def test_the_shared_testbed_is_one_and_outlives_its_borrowers(broker: Broker) -> None:
+    async with (
+        await Control.connect(broker.socket) as one,
+        await Control.connect(broker.socket) as other,
+    ):
+        first, second = await asyncio.gather(one.lease("shared"), other.lease("shared"))
+        assert first == second
+        await one.release(first)
+    assert await up(first.replicas[0])
+
+
+async def test_an_exclusive_testbed_has_its_own_database_settings_and_end(
+    control: Control,
+) -> None:
+    one = await control.lease("exclusive", worker=False, settings={"FEE_BPS": "77"})
+    other = await control.lease("exclusive", worker=False)
+    assert await run(one, "import os; result = os.environ['FEE_BPS']") == "77"
+    assert one.settings == {"FEE_BPS": "77"}
+    assert await run(other, "import os; result = os.environ.get('FEE_BPS')") is None
+    observer = await asyncpg.connect(one.observer_dsn)
+    await observer.execute("INSERT INTO notes (text) VALUES ('only here')")
+    await observer.close()
+    observer = await asyncpg.connect(other.observer_dsn)
+    assert await observer.fetchval("SELECT count(*) FROM notes") == 1
+    await observer.close()
+    await control.release(one)
+    assert not await up(one.replicas[0])
+    assert await up(other.replicas[0])
+    with pytest.raises(asyncpg.InvalidCatalogNameError):
+        await asyncpg.connect(one.observer_dsn)
+
+
+async def test_hanging_up_ends_what_was_lent(broker: Broker) -> None:
+    async with await Control.connect(broker.socket) as borrower:
+        lease = await borrower.lease("exclusive", worker=False)
+        assert await up(lease.replicas[0])
+    async with asyncio.timeout(30):
+        while await up(lease.replicas[0]):
+            await asyncio.sleep(0.02)
+
+
+async def test_replicas_are_killed_and_started(control: Control) -> None:
+    lease = await control.lease("exclusive", worker=False)
+    await control.replica_kill(lease, 1)
+    assert [await up(url) for url in lease.replicas] == [True, False]
+    await control.replica_start(lease, 1)
+    assert await up(lease.replicas[1])
+    await control.release(lease)
+
+
+async def test_the_worker_is_there_only_when_asked_for(control: Control) -> None:
+    lease = await control.lease("exclusive", worker=False)
+    assert (await control.sql_count(lease, "worker")).sessions == 0
+    await control.worker_start(lease)
+    async with asyncio.timeout(30):
+        while (await control.sql_count(lease, "worker")).statements == 0:
+            await asyncio.sleep(0.02)
+    await control.worker_pause(lease)
+    await control.worker_resume(lease)
+    await control.worker_stop(lease)
+    statements = await control.sql_statements(lease, "worker")
+    assert any("INSERT INTO notes" in statement.text for statement in statements)
+    await control.release(lease)
+
+
+async def test_statements_are_told_apart_by_replica(control: Control) -> None:
+    lease = await control.lease("exclusive", worker=False)
+    code = """
+import asyncio, asyncpg, os
+async def main():
+    connection = await asyncpg.connect(os.environ["DATABASE_URL"])
+    async with connection.transaction():
+        await connection.fetch("SELECT generate_series(1, $1::int)", 5)
+    await connection.execute("SELECT 'alone'")
+    await connection.close()
+asyncio.run(main())
+"""
+    before = await control.sql_count(lease, 1)
+    await run(lease, code + "result = 1", replica=1)
+    after = await control.sql_count(lease, 1)
+    assert after.statements - before.statements == 4
+    assert after.transactions - before.transactions == 2
+    assert after.rows - before.rows == 6
+    texts = [s.text for s in await control.sql_statements(lease, 1, since=before.statements)]
+    assert texts == ["BEGIN;", "SELECT generate_series(1, $1::int)", "COMMIT;", "SELECT 'alone'"]
+    assert (await control.sql_count(lease, 0)).statements == 0
+    await control.release(lease)
+
+
+async def test_the_psp_is_scripted_and_its_journal_read(control: Control) -> None:
+    lease = await control.lease("shared")
+    code = """
+import http.client, json, os
+host = os.environ["PSP_URL"].removeprefix("http://")
+connection = http.client.HTTPConnection(host, timeout=20)
+body = json.dumps({"token": "tok_b", "amount": "12.50", "currency": "GBP", "capture": True,
+                   "reference": "r-1"})
+headers = {"Authorization": "Bearer " + os.environ["PSP_API_KEY"], "Idempotency-Key": "NTH",
+           "Content-Type": "application/json"}
+connection.request("POST", "/v1/authorisations", body, headers)
+result = json.loads(connection.getresponse().read())["status"]
+"""
+    await control.psp_fault(lease, "decline", operations=("sale",), token="tok_b", times=1)
+    assert await run(lease, code.replace("NTH", "k-1")) == "declined"
+    assert await run(lease, code.replace("NTH", "k-2")) == "succeeded"
+    hold = await control.psp_hold(lease, token="tok_b")
+    held = asyncio.create_task(run(lease, code.replace("NTH", "k-3")))
+    entries = await control.psp_wait(lease, 3, 30, token="tok_b")
+    assert [entry.effect for entry in entries] == [False, True, True]
+    assert not held.done()
+    await control.psp_release(lease, hold)
+    assert await held == "succeeded"
+    assert await control.psp_journal(lease, since=1, token="tok_b") != entries
+    assert await control.psp_journal(lease, token="tok_other") == ()
+
+
+async def test_the_logs_of_every_process_are_read(control: Control) -> None:
+    lease = await control.lease("shared")
+    await run(lease, "print('said by one', flush=True); result = 0", replica=1)
+    async with asyncio.timeout(30):
+        while "said by one" not in (logs := await control.logs(lease))[1].text:
+            await asyncio.sleep(0.02)
+    assert [log.source for log in logs] == ["replica 0", "replica 1", "worker"]
+
+
+async def test_a_request_that_makes_no_sense_is_a_sentence(control: Control) -> None:
+    lease = await control.lease("shared")
+    for method, params in (
+        ("no.such", {}),
+        ("logs", {"lease": "unknown"}),
+        ("logs", {"lease": lease.id, "surprise": 1}),
+        ("sql.count", {"lease": lease.id, "replica": 7}),
+        ("psp.fault", {"lease": lease.id, "kind": "unknown"}),
+        ("lease", {"kind": "shared", "settings": {"A": "b"}}),
+    ):
+        with pytest.raises(TestbedError) as raised:
+            await control.call(method, **params)
+        assert type(raised.value) is TestbedError
+        assert str(raised.value).endswith(".")
+
+
+async def test_nonsense_on_the_socket_ends_that_connection_only(
+    broker: Broker, control: Control
+) -> None:
+    reader, writer = await asyncio.open_unix_connection(str(broker.socket))
+    writer.write(b"nonsense\n" + json.dumps([1]).encode() + b"\n")
+    assert await reader.read() == b""
+    writer.close()
+    assert await control.lease("shared")
+
+
+async def test_the_next_one_is_ready_ahead(hostile: Submission) -> None:
+    async with Broker.open(hostile, ahead=1) as ahead:
+        async with await Control.connect(ahead.socket) as control:
+            first = await control.lease("exclusive", worker=False)
+            (spare,) = ahead._pool._spare
+            ready = await spare.ready()
+            second = await control.lease("exclusive")
+            assert second.replicas == tuple(replica.url for replica in ready.replicas)
+            assert second.replicas != first.replicas
+            assert ready.worker.running
+    assert not await up(second.replicas[0])
+
+
+async def test_a_service_that_does_not_start_is_told_with_its_log(
+    host: Host, submission: Callable[..., Path]
+) -> None:
+    folder = submission("print('a reason'); exit(3)")
+    async with (
+        Submission.prepare(host, folder) as prepared,
+        Broker.open(prepared) as broker,
+        await Control.connect(broker.socket) as control,
+    ):
+        for kind in ("shared", "exclusive"):
+            with pytest.raises(SubmissionError) as raised:
+                await control.lease(kind)
+            assert raised.value.stage == "start"
+            assert "a reason" in raised.value.logs[0].text
+
+
+async def test_the_control_socket_is_out_of_the_service_s_reach(
+    control: Control, broker: Broker
+) -> None:
+    lease = await control.lease("shared")
+    code = f"""
+import os, socket
+result = []
+try:
+    os.stat({str(broker.socket)!r})
+except PermissionError:
+    result.append("stat")
+try:
+    socket.socket(socket.AF_UNIX)
+except PermissionError:
+    result.append("socket")
+"""
+    assert await run(lease, code) == ["stat", "socket"]
