@@ -373,7 +373,7 @@ def main(descriptor: int) -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE):
         signal.signal(number, signal.SIG_IGN)
     for inherited in os.listdir("/proc/self/fd"):  # noqa: PTH208 - names are all it needs
-        if int(inherited) > 2:  # noqa: PLR2004 - the standard streams
+        if int(inherited) > 2:
             with suppress(OSError):
                 os.set_inheritable(int(inherited), False)
     with socket.socket(fileno=descriptor) as harness:

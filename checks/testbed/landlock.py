@@ -76,11 +76,11 @@ def restrict(rules: int) -> None:
 
 def _every_right(version: int) -> int:
     rights = (1 << 13) - 1
-    if version >= 2:  # noqa: PLR2004 - the versions are landlock.h's
+    if version >= 2:
         rights |= _REFER
-    if version >= 3:  # noqa: PLR2004
+    if version >= 3:
         rights |= _TRUNCATE
-    if version >= 5:  # noqa: PLR2004
+    if version >= 5:
         rights |= _IOCTL_DEV
     return rights
 

@@ -57,6 +57,18 @@ class _Execution:
     rows: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Pending:
+    """An execution that has not been answered; ``limit`` is the most rows it asked for (0: all).
+
+    ``None`` is a simple query, which is answered by several completions and ends with the session
+    being ready.
+    """
+
+    execution: _Execution
+    limit: int | None
+
+
 @dataclass(slots=True)
 class _Frames:
     """Cuts one direction's bytes into frames; of those not ``wanted`` only the length is read.
@@ -80,10 +92,10 @@ class _Frames:
             data = bytes(self._rest)
             self._rest.clear()
         at, end = 0, len(data)
-        while end - at >= 5:  # noqa: PLR2004 - a type and a length
+        while end - at >= 5:
             kind = data[at]
             (length,) = _LENGTH.unpack_from(data, at + 1)
-            if not 4 <= length <= _FRAME_LIMIT:  # noqa: PLR2004
+            if not 4 <= length <= _FRAME_LIMIT:
                 raise ValueError(f"a frame of {length} bytes")
             stop = at + 1 + length
             if kind not in self.wanted:
@@ -195,7 +207,7 @@ class Session(asyncio.Protocol):
         self._from_server = _Frames(b"CIsEZ")
         self._prepared: dict[bytes, str] = {}
         self._portals: dict[bytes, str] = {}
-        self._pending: deque[tuple[_Execution, bool]] = deque()
+        self._pending: deque[_Pending] = deque()
         self._active = False
         self._number = 0
 
@@ -251,9 +263,9 @@ class Session(asyncio.Protocol):
         """Answer requests for encryption, forward a cancel request, or open the session."""
         if self._startup is None or self._client is None:
             return
-        while len(self._startup) >= 8:  # noqa: PLR2004 - a length and a code
+        while len(self._startup) >= 8:
             length, code = struct.unpack_from("!II", self._startup)
-            if not 8 <= length <= _STARTUP_LIMIT:  # noqa: PLR2004
+            if not 8 <= length <= _STARTUP_LIMIT:
                 raise ValueError("no start-up packet")
             if len(self._startup) < length:
                 return
@@ -308,10 +320,12 @@ class Session(asyncio.Protocol):
                 portal, _, rest = payload.partition(b"\0")
                 self._portals[portal] = self._prepared.get(rest.partition(b"\0")[0], "")
             case 0x45:  # Execute
-                text = self._portals.get(payload.partition(b"\0")[0], "")
-                self._pending.append((self._endpoint.executed(self._number, text), False))
+                portal, _, limit = payload.partition(b"\0")
+                execution = self._endpoint.executed(self._number, self._portals.get(portal, ""))
+                self._pending.append(_Pending(execution, int.from_bytes(limit[:4])))
             case 0x51:  # Query
-                self._pending.append((self._endpoint.executed(self._number, _text(payload)), True))
+                execution = self._endpoint.executed(self._number, _text(payload))
+                self._pending.append(_Pending(execution, None))
             case _:  # Close
                 names = self._prepared if payload[:1] == b"S" else self._portals
                 names.pop(payload[1:].partition(b"\0")[0], None)
@@ -333,15 +347,18 @@ class Session(asyncio.Protocol):
         match kind:
             case 0x43 | 0x49 | 0x73 if self._pending:  # complete, empty query, portal suspended
                 self._active = True
-                execution, simple = self._pending[0]
-                self._endpoint.completed(execution, _rows(payload) if kind == 0x43 else 0)  # noqa: PLR2004
-                if not simple:
+                first = self._pending[0]
+                # A suspended portal has given exactly as many rows as it was asked for.
+                suspended = first.limit or 0 if kind == 0x73 else 0
+                rows = _rows(payload) if kind == 0x43 else suspended
+                self._endpoint.completed(first.execution, rows)
+                if first.limit is not None:
                     self._pending.popleft()
             case 0x45:  # error: what was sent before the next Sync will not be executed
                 self._active = True
                 self._pending.clear()
             case 0x5A:  # ready for query
-                if self._pending and self._pending[0][1]:
+                if self._pending and self._pending[0].limit is None:
                     self._pending.popleft()
                 if self._active and payload == b"I":
                     self._active = False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,6 +16,9 @@ from checks.testbed.http import Answer
 
 _FIRST = {"token", "amount", "currency", "capture", "reference"}
 _FOLLOWING = {"authorisation", "amount", "currency", "reference"}
+
+_CURRENCY = re.compile("[A-Z]{3}")
+_AMOUNT_LIMIT = 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +118,9 @@ def _is_amount(amount: str, currency: str) -> bool:
     digits = exponent(currency)
     whole, point, fraction = amount.partition(".")
     well_formed = (
-        (whole + fraction).isascii()
+        len(amount) <= _AMOUNT_LIMIT
+        and _CURRENCY.fullmatch(currency) is not None
+        and (whole + fraction).isascii()
         and (whole + fraction).isdigit()
         and (whole == "0" or not whole.startswith("0"))
         and bool(point) == bool(digits)

@@ -51,7 +51,7 @@ def _without_comment(line: str) -> str:
 def _requirement(name: str, line: str) -> str:
     hashes = sorted(_HASH.findall(line))
     bare = _HASH.sub("", line).strip()
-    shown = bare if len(bare) <= 80 else bare[:79] + "…"  # noqa: PLR2004 - a line of text
+    shown = bare if len(bare) <= 80 else bare[:79] + "…"
     if bare.startswith("-"):
         raise _wrong(f"{name}: options are not taken, only packages and their versions: {shown!r}.")
     try:

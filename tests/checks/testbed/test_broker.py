@@ -104,7 +104,7 @@ async def test_the_worker_is_there_only_when_asked_for(control: Control) -> None
     assert (await control.sql_count(lease, "worker")).sessions == 0
     await control.worker_start(lease)
     async with asyncio.timeout(30):
-        while (await control.sql_count(lease, "worker")).statements == 0:
+        while not (await control.sql_count(lease, "worker")).statements:
             await asyncio.sleep(0.02)
     await control.worker_pause(lease)
     await control.worker_resume(lease)
@@ -201,15 +201,17 @@ async def test_nonsense_on_the_socket_ends_that_connection_only(
 
 
 async def test_the_next_one_is_ready_ahead(hostile: Submission) -> None:
-    async with Broker.open(hostile, ahead=1) as ahead:
-        async with await Control.connect(ahead.socket) as control:
-            first = await control.lease("exclusive", worker=False)
-            (spare,) = ahead._pool._spare
-            ready = await spare.ready()
-            second = await control.lease("exclusive")
-            assert second.replicas == tuple(replica.url for replica in ready.replicas)
-            assert second.replicas != first.replicas
-            assert ready.worker.running
+    async with (
+        Broker.open(hostile, ahead=1) as ahead,
+        await Control.connect(ahead.socket) as control,
+    ):
+        first = await control.lease("exclusive", worker=False)
+        (spare,) = ahead._pool._spare
+        ready = await spare.ready()
+        second = await control.lease("exclusive")
+        assert second.replicas == tuple(replica.url for replica in ready.replicas)
+        assert second.replicas != first.replicas
+        assert ready.worker.running
     assert not await up(second.replicas[0])
 
 
