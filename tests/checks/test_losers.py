@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+import httpx
+import pytest
+
+from checks import losers
+from checks.client import Answer
+from checks.losers import follow_up, lost, unfailed
+from checks.verdicts import Broken
+
+
+def answer(status: int | None, code: str = "", retry_after: str | None = None) -> Answer:
+    headers = httpx.Headers({} if retry_after is None else {"Retry-After": retry_after})
+    failure = "dropped" if status is None else None
+    return Answer("POST /x", status, headers, f'{{"code": "{code}"}}'.encode(), failure, 0)
+
+
+def script(*answers: Answer) -> Callable[[], Awaitable[Answer]]:
+    left = list(answers)
+
+    async def again() -> Answer:
+        return left.pop(0) if len(left) > 1 else left[0]
+
+    return again
+
+
+@pytest.mark.parametrize(
+    ("given", "asks_again"),
+    [
+        (answer(409, "idempotency_key_in_flight", "1"), True),
+        (answer(409, "conflict"), True),
+        (answer(409, "not_refundable"), False),
+        (answer(423), True),
+        (answer(429, retry_after="1"), True),
+        (answer(503, retry_after="1"), True),
+        (answer(500), False),
+        (answer(422, "insufficient_funds"), False),
+        (answer(201), False),
+    ],
+)
+def test_lost(given: Answer, asks_again: bool) -> None:
+    assert lost(given) is asks_again
+
+
+async def test_losers_come_again_until_they_have_their_answer() -> None:
+    first = [answer(201), answer(409, "conflict", "0"), answer(503, retry_after="0")]
+    again = [
+        script(answer(500)),
+        script(answer(409, "conflict", "0"), answer(422, "insufficient_funds")),
+        script(answer(201)),
+    ]
+    settled = await follow_up(first, again)
+    assert [one.status for one in settled] == [201, 422, 201]
+
+
+async def test_a_failure_is_resolved_with_the_same_key() -> None:
+    settled = await follow_up([answer(None)], [script(answer(201))])
+    assert [one.status for one in settled] == [201]
+
+
+async def test_who_is_put_off_for_too_long_is_broken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(losers, "SETTLED", 0.3)
+    with pytest.raises(Broken, match="after the race"):
+        await follow_up([answer(409, "conflict")], [script(answer(409, "conflict"))])
+
+
+def test_a_lost_race_is_no_failure() -> None:
+    unfailed([answer(201), answer(409), answer(503, retry_after="1")])
+    for failed in (answer(500), answer(502), answer(None)):
+        with pytest.raises(Broken, match="loser of a race"):
+            unfailed([answer(201), failed])
