@@ -36,6 +36,7 @@ _PR_SET_CHILD_SUBREAPER = 36
 _RING = 64 * 1024
 _WATCH_SECONDS = 0.5
 _ENDING_SECONDS = 20.0
+_STOPPING_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +177,7 @@ class Keeper:
     def _obey(self, command: bytes) -> None:
         if command == b"pause":
             self._signal_tree(signal.SIGSTOP)
+            self._until_stopped()
             self._tell(event="paused")
         elif command == b"resume":
             self._signal_tree(signal.SIGCONT)
@@ -190,6 +192,14 @@ class Keeper:
             for pid in list(_descendants(os.getpid())):
                 with suppress(ProcessLookupError):
                     os.kill(pid, number)
+
+    def _until_stopped(self) -> None:
+        """A signal to stop is obeyed when its process next leaves the kernel."""
+        deadline = time.monotonic() + _STOPPING_SECONDS
+        while time.monotonic() < deadline:
+            if all(_state(pid) in "TtZXD" for pid in _descendants(os.getpid())):
+                return
+            time.sleep(0.001)
 
     def _reap(self) -> bool:
         """Collects the dead; whether any process is left."""
@@ -303,6 +313,14 @@ def _descendants(pid: int) -> Iterator[int]:
             for child in map(int, children):
                 yield child
                 waiting.append(child)
+
+
+def _state(pid: int) -> str:
+    """The letter for a process's state (``man 5 proc_pid_stat``); X where it is gone."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][:1] or "X"
+    except OSError:
+        return "X"
 
 
 def _resident(pid: int) -> int:

@@ -133,12 +133,15 @@ async def test_it_leaves_children_behind(host: Host, submission: Write) -> None:
     code = (
         READY
         + """
-import os, time
+import os
+read, write = os.pipe()  # closed by the exec
 if os.fork() == 0:
     os.setsid()
     if os.fork() == 0:
         os.execvp("sleep", ["sleep", "987"])
     os._exit(0)
+os.close(write)
+os.read(read, 1)
 serve()
 """
     )
