@@ -1,7 +1,7 @@
 """The testbed as a check holds it: attached through the broker, with all that can be asked of it.
 
-``Testbed`` is one lease: the connections to its replicas, the simulators' script and journal, the SQL
-proxy's figures, the observer's view of the database.
+``Testbed`` is one lease: the connections to its replicas, the simulators' script and journal, the
+SQL proxy's figures, the observer's view of the database.
 """
 
 from __future__ import annotations

@@ -72,8 +72,8 @@ def select(
     """The ids of the checks to run, with all that they need, in the catalogue's order.
 
     ``flaws`` and ``checks`` name flaws and check ids; both ``None`` means every check. ``contract``
-    adds all contract checks; without it only those that the chosen ones need. Raises ``KeyError`` with the
-    name of a flaw or check that does not exist.
+    adds all contract checks; without it only those that the chosen ones need. Raises ``KeyError``
+    with the name of a flaw or check that does not exist.
     """
     declarations = catalogue() if among is None else among
     by_id = {declaration.id: declaration for declaration in declarations}

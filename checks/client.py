@@ -1,7 +1,8 @@
 """The API client: sends requests as a caller of the service and records every exchange.
 
-A ``Client`` is one caller (an actor with a token). It goes to the replicas in turn, unless it is told
-which. No answer is an answer too: ``status`` is ``None`` then, and ``failure`` says what happened.
+A ``Client`` is one caller (an actor with a token). It goes to the replicas in turn, unless it is
+told which. No answer is an answer too: ``status`` is ``None`` then, and ``failure`` says what
+happened.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import itertools
 import json as jsonlib
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any, Self, TypeVar
 
 import httpx
@@ -39,24 +41,16 @@ class Unset:
 UNSET = Unset()
 
 
+@dataclass(frozen=True, slots=True)
 class Answer:
     """What came back for one request, or that nothing did."""
 
-    def __init__(
-        self,
-        request: str,
-        status: int | None,
-        headers: httpx.Headers,
-        content: bytes,
-        failure: str | None,
-        replica: int,
-    ) -> None:
-        self.request = request
-        self.status = status
-        self.headers = headers
-        self.content = content
-        self.failure = failure
-        self.replica = replica
+    request: str
+    status: int | None
+    headers: httpx.Headers
+    content: bytes
+    failure: str | None
+    replica: int
 
     def __str__(self) -> str:
         if self.status is None:
@@ -107,7 +101,8 @@ class Answer:
     @property
     def replayed(self) -> bool:
         """Whether it says that it is a stored answer (contract 5.6)."""
-        return self.headers.get("Idempotency-Replayed", "").lower() == "true"
+        value: str = self.headers.get("Idempotency-Replayed", "")
+        return value.lower() == "true"
 
     @property
     def retry_after(self) -> float | None:
@@ -152,7 +147,7 @@ class Connections:
         self.replicas = tuple(url.rstrip("/") for url in replicas)
         self._turn = itertools.count()
         self._http = httpx.AsyncClient(
-            timeout=None,
+            timeout=None,  # noqa: S113 - each request is bounded, by its patience
             trust_env=False,
             follow_redirects=False,
             limits=httpx.Limits(max_connections=None, keepalive_expiry=_KEEP_ALIVE),
@@ -218,8 +213,8 @@ class Client:
     ) -> Answer:
         """Send one request. ``json`` is encoded, ``content`` is sent as it stands.
 
-        ``key`` is the Idempotency-Key. ``patience`` is in seconds. Never raises for what the service
-        does: no answer within ``patience`` is an ``Answer`` without a status.
+        ``key`` is the Idempotency-Key. ``patience`` is in seconds. Never raises for what the
+        service does: no answer within ``patience`` is an ``Answer`` without a status.
         """
         chosen = self._chosen(replica)
         sent = await self._headers(headers, key, body=json is not UNSET or content is not None)

@@ -1,4 +1,4 @@
-"""What answers must be, said in the contract's words; each raises the verdict that follows if not."""
+"""What answers must be, said in the contract's words; each raises a verdict if not."""
 
 from __future__ import annotations
 
@@ -31,8 +31,9 @@ def expect_problem(
 def expect_hidden(answer: Answer, secrets: Iterable[str | None], hint: str = "") -> None:
     """404 or 403, with nothing of the object in the body (contract 1.15).
 
-    ``secrets`` are strings that only those who may see the object know. Any answer that betrays them,
-    or that treats the object as one that exists for the caller, is ``Vulnerable``; a failure is ``Broken``.
+    ``secrets`` are strings that only those who may see the object know. Any answer that betrays
+    them, or that treats the object as one that exists for the caller, is ``Vulnerable``; a failure
+    is ``Broken``.
     """
     text = answer.content.decode("utf-8", "replace")
     for secret in secrets:

@@ -1,4 +1,4 @@
-"""Fresh values from a seed: nothing that a check sends can be known beforehand, all can be repeated."""
+"""Fresh values from a seed: unknown beforehand, and all can be repeated."""
 
 from __future__ import annotations
 

@@ -1,11 +1,11 @@
 """The table gate: lines requests up at their writes, so that a race that exists is run every time.
 
-The harness holds one table in a lock mode that lets every read through, ``SELECT ... FOR UPDATE`` too,
-and stops every write (SHARE ROW EXCLUSIVE against ROW EXCLUSIVE). Requests sent meanwhile all come as
-far as their first write to that table, each with what it has read by then; or they wait for one of
-their own kind that is there already, which is how a correct service keeps them apart. When each is
-blocked or answered, by the word of ``pg_blocking_pids``, the gate opens. One table at a time: a gate
-on all at once would hide a service that writes before it checks.
+The harness holds one table in a lock mode that lets every read through, ``SELECT ... FOR UPDATE``
+too, and stops every write (SHARE ROW EXCLUSIVE against ROW EXCLUSIVE). Requests sent meanwhile all
+come as far as their first write to that table, each with what it has read by then; or they wait
+for one of their own kind that is there already, which is how a correct service keeps them apart.
+When each is blocked or answered, by the word of ``pg_blocking_pids``, the gate opens. One table at
+a time: a gate on all at once would hide a service that writes before it checks.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ from checks.probes import current
 LINE_UP = 8.0
 
 #: Rounds of reads through every replica, during which nothing moved, after which requests that are
-#: neither blocked nor answered count as waiting inside the service (for a lock of the process, say).
+#: neither blocked nor answered count as waiting inside the service (for a lock of the process,
+#: say).
 _QUIET_ROUNDS = 12
 
 #: Seconds between two looks at the lock manager.
@@ -43,6 +44,8 @@ WHERE c.relkind = 'r' AND c.relpersistence <> 't'
   AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname !~ '^pg_toast'
 ORDER BY 1
 """
+
+_ROWS = "SELECT count(*) FROM {table}"
 
 _VERSIONS = """
 SELECT count(*) FILTER (WHERE newer) AS newer, count(*) FILTER (WHERE NOT newer) AS older
@@ -67,9 +70,7 @@ async def tables_written(testbed: Testbed, request: Callable[[], Awaitable[objec
     """
     async with testbed.observer() as observer:
         tables = [row[0] for row in await observer.fetch(TABLES)]
-        before = {
-            table: await observer.fetchval(f"SELECT count(*) FROM {table}") for table in tables
-        }  # noqa: S608
+        before = {table: await observer.fetchval(_ROWS.format(table=table)) for table in tables}
         horizon = await observer.fetchval(_NEXT_XID)
         await request()
         written = []

@@ -18,8 +18,8 @@ def _rank(error: BaseException) -> int:
 async def all_of(attacks: Iterable[Coroutine[Any, Any, None]], at_once: int = 24) -> None:
     """Let all attacks end, then raise the weightiest of what they raised, if they did.
 
-    An unexpected exception, being the harness's own fault, goes before any verdict, and ``Vulnerable``
-    before ``Broken``.
+    An unexpected exception, being the harness's own fault, goes before any verdict, and
+    ``Vulnerable`` before ``Broken``.
     """
     room = asyncio.Semaphore(at_once)
 

@@ -38,9 +38,9 @@ async def follow_up(
 ) -> tuple[Answer, ...]:
     """Send each loser's request again, under its key, until it has its answer.
 
-    The first time at once, since the race is over; then as ``Retry-After`` says. Raises ``Broken`` where
-    one is still put off after ``SETTLED`` seconds. A failure (5xx, no answer) is resolved with the same
-    key, and then raised as ``Broken`` by ``unfailed``.
+    The first time at once, since the race is over; then as ``Retry-After`` says. Raises ``Broken``
+    where one is still put off after ``SETTLED`` seconds. A failure (5xx, no answer) is resolved
+    with the same key, and then raised as ``Broken`` by ``unfailed``.
     """
     deadline = asyncio.get_running_loop().time() + SETTLED
 

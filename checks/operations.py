@@ -1,7 +1,7 @@
 """The operations that take an idempotency key, each with what it needs and how its effects count.
 
-A ``Case`` is one request ready to be sent; ``effects`` tells how often it took effect, in the ledger
-and at the PSP, whatever was answered.
+A ``Case`` is one request ready to be sent; ``effects`` tells how often it took effect, in the
+ledger and at the PSP, whatever was answered.
 """
 
 from __future__ import annotations

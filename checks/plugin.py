@@ -1,8 +1,8 @@
 """The pytest plugin: collects checks, hands them their fixtures, and turns them into verdicts.
 
 pytest finds the functions and resolves their fixtures; the scheduler decides when each runs. A
-check's body is not run inside pytest's protocol but handed over by it (``pytest_pyfunc_call``), so that
-many run at once in one event loop. Verdicts leave as JSON lines of ``CheckVerdict``.
+check's body is not run inside pytest's protocol but handed over by it (``pytest_pyfunc_call``), so
+that many run at once in one event loop. Verdicts leave as JSON lines of ``CheckVerdict``.
 
     pytest -p checks.plugin -c checks/pytest.ini --assay-broker SOCKET --assay-verdicts PATH checks
 """
@@ -21,6 +21,7 @@ from checks.attachment import Psp, Testbed
 from checks.catalogue import select, validate
 from checks.evidence import CheckVerdict, Verdict
 from checks.fresh import Fresh
+from checks.operations import Tenants
 from checks.registry import Declaration, declaration_of
 from checks.running import CheckRun
 from checks.scheduler import PlanError, Planner, Scheduler
@@ -200,6 +201,13 @@ def bob(check_run: CheckRun) -> Merchant:
 def carol(check_run: CheckRun) -> Merchant:
     """A third merchant."""
     return check_run.merchant("carol")
+
+
+@pytest.fixture
+def tenants(check_run: CheckRun, alice: Merchant, bob: Merchant) -> Tenants:
+    """Who takes part in the operations that need a key."""
+    run = check_run
+    return Tenants(alice, bob, run.platform, run.testbed.psp, run.fresh)
 
 
 def pytest_report_header(config: pytest.Config) -> str:

@@ -4,8 +4,8 @@
         answer = await bob.get(payment.url)
         attempt.note("...")
 
-Whatever is exchanged outside any ``probe`` goes into the check's first one, the legitimate flow that
-leads up to the attack. Tasks started inside a probe record into it. Sizes are bounded.
+Whatever is exchanged outside any ``probe`` goes into the check's first one, the legitimate flow
+that leads up to the attack. Tasks started inside a probe record into it. Sizes are bounded.
 """
 
 from __future__ import annotations

@@ -32,9 +32,10 @@ class DeclarationError(Exception):
 class Declaration:
     """What is known of a check without running it.
 
-    ``id`` is ``family/function``. ``flaw`` is ``None`` for a check of the contract. ``needs`` are the
-    ids of contract checks that must have been secure. ``settings`` override the service's environment
-    and ``worker`` starts its worker, both in an ``exclusive`` testbed only. ``limit`` is in seconds.
+    ``id`` is ``family/function``. ``flaw`` is ``None`` for a check of the contract. ``needs`` are
+    the ids of contract checks that must have been secure. ``settings`` override the service's
+    environment and ``worker`` starts its worker, both in an ``exclusive`` testbed only. ``limit``
+    is in seconds.
     """
 
     id: str

@@ -3,8 +3,8 @@
     async for verdict in run_checks(broker.socket, select(flaws=["payment-idor"]), seed=7):
         ...
 
-Every check asked for gets a verdict: one that was not collected, or was under way when pytest ended,
-gets ``error``.
+Every check asked for gets a verdict: one that was not collected, or was under way when pytest
+ended, gets ``error``.
 """
 
 from __future__ import annotations
@@ -52,8 +52,8 @@ async def run_checks(
 ) -> AsyncIterator[CheckVerdict]:
     """Run these checks, with all that they need, and give each verdict as it is reached.
 
-    ``check_ids`` are those to answer for (``catalogue.select`` closes them over their needs); verdicts
-    come in the order in which they are reached. ``root`` holds the families' folders.
+    ``check_ids`` are those to answer for (``catalogue.select`` closes them over their needs);
+    verdicts come in the order in which they are reached. ``root`` holds the families' folders.
     """
     known = {found.id: found for found in (declarations or catalogue())}
     missing = {name: known[name] for name in check_ids}

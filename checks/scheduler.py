@@ -1,4 +1,4 @@
-"""The order of checks: needs before those that need them, shared ones together, exclusive ones apart.
+"""The order of checks: needs first, shared ones together, exclusive ones apart.
 
 All checks run in one event loop, because they spend their time waiting for the submission. A check
 starts when the contract checks that it needs are secure and there is room: shared checks use one

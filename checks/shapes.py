@@ -1,7 +1,7 @@
 """The contract's objects as a client reads them (``reference/contract/CONTRACT.md``).
 
-Members that the contract does not name are let be. A member that is missing or of another type makes
-the flow ``broken`` where it is read.
+Members that the contract does not name are let be. A member that is missing or of another type
+makes the flow ``broken`` where it is read.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Tenants: merchants with their clients and accounts, and the platform that creates them.
 
-The methods named after business acts (``pay``, ``transfer``, ``refund``...) are legitimate flows: they
-ask for the contract's answer and raise ``Broken`` for any other. Attacks use ``get`` and ``post``.
+The methods named after business acts (``pay``, ``transfer``, ``refund``...) are legitimate flows:
+they ask for the contract's answer and raise ``Broken`` for any other. Attacks use ``get`` and
+``post``.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What a check may decide other than ``secure``: raised, never returned.
 
-``because`` says what was seen, for the record; ``hint`` is for the person who mends it. A check that
-returns has found the rule kept. Anything else that leaves a check is the harness's own fault.
+``because`` says what was seen, for the record; ``hint`` is for the person who mends it. A check
+that returns has found the rule kept. Anything else that leaves a check is the harness's own fault.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from checks.evidence import Verdict
 
 
-class Decision(Exception):
+class Decision(Exception):  # noqa: N818 - an outcome, and no error
     """Base of the verdicts that a check raises."""
 
     verdict: Verdict

@@ -22,12 +22,15 @@ from checks.tenants import FUNDS, Merchant, transfer_body
 from checks.verdicts import Broken, Inconclusive, Vulnerable
 
 _TRANSFER_HINT = (
-    "Decide and write in one step that the database keeps others out of: lock the account's row before its"
-    " balance is read, or make the debit conditional on the balance, or retry a SERIALIZABLE transaction."
+    "Decide and write in one step that the database keeps others out of: lock the account's row"
+    " before its"
+    " balance is read, or make the debit conditional on the balance, or retry a SERIALIZABLE"
+    " transaction."
     " A lock inside one process does not hold in another."
 )
 _REFUND_HINT = (
-    "Lock the payment before its refunds are added up, or keep the refunded sum in a column whose update is"
+    "Lock the payment before its refunds are added up, or keep the refunded sum in a column whose"
+    " update is"
     " conditional; reserve the amount before the PSP is asked."
 )
 
@@ -183,7 +186,8 @@ async def refunds_never_exceed_the_capture(
             shown = await alice.payment(payment)
             if won > 1 or len(done) > 1 or shown.refunded.money > captured:
                 raise Vulnerable(
-                    f"{won} of {_RACERS} refunds of {part} succeeded on a capture of {captured}; the"
+                    f"{won} of {_RACERS} refunds of {part} succeeded on a capture of {captured};"
+                    " the"
                     f" PSP carried out {len(done)}, and the payment shows {shown.refunded.money}"
                     " refunded.",
                     _REFUND_HINT,

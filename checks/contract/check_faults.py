@@ -84,7 +84,8 @@ async def the_worker_settles_what_was_left_open(alice: Merchant, psp: Psp, fresh
         while payment.status == "unknown":
             if asyncio.get_running_loop().time() > deadline:
                 raise Broken(
-                    f"{answer}; the PSP answers again, and after {_RECONCILED:g} s the worker has not"
+                    f"{answer}; the PSP answers again, and after {_RECONCILED:g} s the worker has"
+                    " not"
                     " settled the payment."
                 )
             await asyncio.sleep(0.2)

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from checks import contract
-from checks.attachment import Psp
 from checks.client import Answer
 from checks.expectations import expect_problem
 from checks.fresh import Fresh
 from checks.operations import OPERATIONS, Case, Tenants, deposit, transfer
 from checks.probes import current
 from checks.registry import check
-from checks.tenants import Merchant, Platform
 from checks.verdicts import Broken
 
 _REPLAYED = "Idempotency-Replayed"
@@ -28,11 +26,8 @@ def _same_object(first: Answer, again: Answer) -> bool:
     needs=(*contract.transfers, *contract.payments, *contract.refunds, *contract.voids),
     competencies=("distributed.idempotency",),
 )
-async def a_retry_gets_the_first_answer(
-    alice: Merchant, bob: Merchant, platform: Platform, psp: Psp, fresh: Fresh
-) -> None:
+async def a_retry_gets_the_first_answer(tenants: Tenants, fresh: Fresh) -> None:
     """A repeated request gets the stored answer: the same status and JSON, marked as replayed."""
-    tenants = Tenants(alice, bob, platform, psp, fresh)
     for operation in OPERATIONS.values():
         case, key = await operation(tenants), fresh.key()
         first = (await case.send(key)).expect(200, 201)
@@ -54,11 +49,8 @@ async def a_retry_gets_the_first_answer(
     needs=(*contract.transfers, *contract.payments, *contract.refunds, *contract.voids),
     competencies=("distributed.idempotency", "api.validation"),
 )
-async def a_key_is_required(
-    alice: Merchant, bob: Merchant, platform: Platform, psp: Psp, fresh: Fresh
-) -> None:
+async def a_key_is_required(tenants: Tenants, fresh: Fresh) -> None:
     """Without a key, or with one that is none, nothing is done."""
-    tenants = Tenants(alice, bob, platform, psp, fresh)
     for name, operation in OPERATIONS.items():
         case = await operation(tenants)
         without = await case.caller.post(case.path, case.body)
@@ -72,11 +64,8 @@ async def a_key_is_required(
 
 
 @check(needs=contract.transfers, competencies=("distributed.idempotency",))
-async def a_key_stands_for_one_request(
-    alice: Merchant, bob: Merchant, platform: Platform, psp: Psp, fresh: Fresh
-) -> None:
-    """A key is one request's: another body is refused, quotes are no part of it, merchants differ."""
-    tenants = Tenants(alice, bob, platform, psp, fresh)
+async def a_key_stands_for_one_request(tenants: Tenants, fresh: Fresh) -> None:
+    """A key stands for one request of one merchant; quotes around it are no part of it."""
     for operation in (transfer, deposit):
         case, key = await operation(tenants), fresh.key()
         first = (await case.send(key)).expect(201)
@@ -89,9 +78,9 @@ async def a_key_stands_for_one_request(
     case = await transfer(tenants)
     shared = fresh.key()
     (await case.send(shared)).expect(201)
-    account = await bob.funded()
+    account = await tenants.bob.funded()
     body = {"from": account.id, "to": case.account.id, "amount": fresh.money(1, 500).json()}
-    own = await bob.post("/v1/transfers", body, key=shared)
+    own = await tenants.bob.post("/v1/transfers", body, key=shared)
     if own.expect(201).replayed:
         raise Broken(f"{own}: another merchant's answer was replayed under the same key.")
 
@@ -106,17 +95,14 @@ async def _other_request(case: Case, key: str, fresh: Fresh) -> None:
 
 
 @check(needs=contract.transfers, competencies=("distributed.idempotency",))
-async def a_refused_request_does_not_use_up_its_key(
-    alice: Merchant, bob: Merchant, platform: Platform, psp: Psp, fresh: Fresh
-) -> None:
-    """Refusals by schema or access are not stored: the key still works for the request put right."""
-    tenants = Tenants(alice, bob, platform, psp, fresh)
+async def a_refused_request_does_not_use_up_its_key(tenants: Tenants, fresh: Fresh) -> None:
+    """Refusals by schema or access are not stored: the key still works afterwards."""
     case, key = await transfer(tenants), fresh.key()
     wrong = case.body | {"to": f"acc_{fresh.word(26)}"}
     expect_problem(await case.caller.post(case.path, wrong, key=key), 404)
     shapeless = {"from": case.body["from"]}
     expect_problem(await case.caller.post(case.path, shapeless, key=key), 422)
-    anonymous = await platform.anonymous.post(case.path, case.body, key=key)
+    anonymous = await tenants.platform.anonymous.post(case.path, case.body, key=key)
     expect_problem(anonymous, 401)
     (await case.send(key)).expect(201)
     if await case.effects() != case.whole:

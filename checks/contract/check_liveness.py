@@ -23,7 +23,10 @@ from checks.verdicts import Broken
 #: Seconds within which requests that need not wait must be answered, however busy the machine is.
 _PROMPT = 8.0
 
-_ROWS = "SELECT count(*) FROM (SELECT FROM {table} AS t WHERE to_jsonb(t)::text LIKE $1 FOR UPDATE) AS r"
+_ROWS = """
+SELECT count(*)
+FROM (SELECT FROM {table} AS t WHERE to_jsonb(t)::text LIKE $1 FOR UPDATE) AS named
+"""
 
 _WAITING = """
 SELECT count(*) FROM pg_stat_activity
@@ -60,7 +63,8 @@ async def disjoint_accounts_proceed(
                         )
                         if answer.status is None:
                             raise Broken(
-                                f"{answer}, while a stranger's account was locked: unrelated accounts"
+                                f"{answer}, while a stranger's account was locked: unrelated"
+                                " accounts"
                                 " wait for one another.",
                                 "Lock the rows concerned, and nothing that all transfers share.",
                             )

@@ -205,7 +205,7 @@ async def a_refund_needs_available_money(alice: Merchant, psp: Psp, fresh: Fresh
 
 @check(needs=contract.sales, competencies=("resilience.outside-calls",))
 async def a_declined_card_is_answered_402(alice: Merchant, psp: Psp, fresh: Fresh) -> None:
-    """A declined card is 402, names the payment, credits nothing, and is answered the same again."""
+    """A declined card is 402, names the payment, and credits nothing."""
     books = Books()
     account = books.open(alice, await alice.open_account())
     for capture in (True, False):

@@ -9,11 +9,12 @@ from checks.fresh import Fresh
 from checks.operations import OPERATIONS, Case, Tenants
 from checks.probes import probe
 from checks.registry import check
-from checks.tenants import Merchant, Platform, payment_body
+from checks.tenants import Merchant, payment_body
 from checks.verdicts import Broken, Vulnerable
 
 _HINT = (
-    "Keep each key with its answer in the database, under a unique constraint on merchant and key, and"
+    "Keep each key with its answer in the database, under a unique constraint on merchant and"
+    " key, and"
     " claim it before anything is done."
 )
 
@@ -23,12 +24,9 @@ _HINT = (
     needs=(*contract.transfers, *contract.payments, *contract.refunds, *contract.voids),
     competencies=("distributed.idempotency",),
 )
-async def a_retry_has_no_second_effect(
-    alice: Merchant, bob: Merchant, platform: Platform, psp: Psp, fresh: Fresh
-) -> None:
+async def a_retry_has_no_second_effect(tenants: Tenants, fresh: Fresh) -> None:
     """A request sent again under its key takes effect once, whichever replica gets it and when."""
-    tenants = Tenants(alice, bob, platform, psp, fresh)
-    replicas = range(len(platform.connections.replicas))
+    replicas = range(len(tenants.platform.connections.replicas))
     sent: list[tuple[str, Case, str, Answer]] = []
     for name, operation in OPERATIONS.items():
         case, key = await operation(tenants), fresh.key()

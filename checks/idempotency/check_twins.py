@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from checks import contract
-from checks.attachment import Psp, Testbed
+from checks.attachment import Testbed
 from checks.client import Answer
 from checks.concurrency.check_races import SETTINGS
 from checks.fresh import Fresh
@@ -15,11 +15,11 @@ from checks.losers import follow_up, unfailed
 from checks.operations import OPERATIONS, Case, Operation, Tenants
 from checks.probes import probe
 from checks.registry import check
-from checks.tenants import Merchant, Platform
 from checks.verdicts import Broken, Inconclusive, NotReached, Vulnerable
 
 _HINT = (
-    "Claim the key with one statement that only one of two can win (INSERT ... ON CONFLICT DO NOTHING under a"
+    "Claim the key with one statement that only one of two can win (INSERT ... ON CONFLICT DO"
+    " NOTHING under a"
     " unique constraint), and commit the claim before anything is done."
 )
 
@@ -34,11 +34,8 @@ _TWINS = 2
     settings=SETTINGS,
     competencies=("distributed.idempotency", "db.locking"),
 )
-async def twins_execute_once(
-    alice: Merchant, bob: Merchant, platform: Platform, psp: Psp, testbed: Testbed, fresh: Fresh
-) -> None:
+async def twins_execute_once(tenants: Tenants, testbed: Testbed, fresh: Fresh) -> None:
     """Requests that come at once under one key take effect once."""
-    tenants = Tenants(alice, bob, platform, psp, fresh)
     tested, driven = 0, 0
     for name, operation in OPERATIONS.items():
         lone, key = await operation(tenants), fresh.key()
@@ -89,7 +86,8 @@ async def _judge(name: str, case: Case, answers: Sequence[Answer]) -> None:
     ids = {answer.members.get("id") for answer in answers if answer.ok}
     if any(count > limit for count, limit in zip(done, case.whole, strict=True)) or len(ids) > 1:
         raise Vulnerable(
-            f"{_TWINS} requests under one key for one {name} had the effects (ledger, PSP) {done} instead"
+            f"{_TWINS} requests under one key for one {name} had the effects (ledger, PSP) {done}"
+            " instead"
             f" of {case.whole}, and answered {len(ids)} different objects.",
             _HINT,
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 from dataclasses import dataclass
 
 from checks import contract
@@ -18,7 +17,8 @@ from checks.tenants import Merchant
 from checks.verdicts import Broken, Vulnerable
 
 _HINT = (
-    "Read what the rows of a page need in one statement, or in one for all of them (a join, or IN with all"
+    "Read what the rows of a page need in one statement, or in one for all of them (a join, or IN"
+    " with all"
     " their ids), not in a loop."
 )
 
@@ -138,7 +138,8 @@ async def _inside_the_database(few: _Filled, many: _Filled, testbed: Testbed) ->
             for table, more in long.more_than(short).items():
                 if more >= _MANY - _FEW:
                     raise Vulnerable(
-                        f"With {_MANY} rows instead of {_FEW}, {table} is looked up {more} times more"
+                        f"With {_MANY} rows instead of {_FEW}, {table} is looked up {more} times"
+                        " more"
                         f" from inside the database's functions ({', '.join(long.functions)}).",
                         _HINT,
                     )

@@ -1,9 +1,9 @@
 """What the database does on behalf of a request without being sent a statement for it.
 
-A loop moved into a function of the database sends one statement and still reads row by row. It shows in
-``pg_stat_user_functions`` (calls) and ``pg_stat_user_tables`` (scans begun). A join's inner side is
-scanned row by row too, where the planner nests loops: so loops are planned otherwise while this
-watches, and nothing is concluded unless one of the submission's own functions ran.
+A loop moved into a function of the database sends one statement and still reads row by row. It
+shows in ``pg_stat_user_functions`` (calls) and ``pg_stat_user_tables`` (scans begun). A join's
+inner side is scanned row by row too, where the planner nests loops: so loops are planned otherwise
+while this watches, and nothing is concluded unless one of the submission's own functions ran.
 """
 
 from __future__ import annotations
@@ -120,7 +120,7 @@ class Watched:
 
 @asynccontextmanager
 async def watched(testbed: Testbed) -> AsyncIterator[Watched | None]:
-    """Watch a testbed's database; ``None`` if it has no functions, so that nothing can hide there."""
+    """Watch a testbed's database; ``None`` if it has no functions to hide in."""
     async with testbed.observer() as observer:
         if not await observer.fetchval(_FUNCTIONS):
             yield None

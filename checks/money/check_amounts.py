@@ -19,7 +19,8 @@ from checks.tenants import FUNDS, Merchant, Platform, payment_body, transfer_bod
 from checks.verdicts import Broken, Vulnerable
 
 _HINT = (
-    "Give money a type of its own that takes integers from 1 to 10^12 and nothing else, use it for every"
+    "Give money a type of its own that takes integers from 1 to 10^12 and nothing else, use it"
+    " for every"
     " amount that a request carries, and back it with a constraint in the database."
 )
 

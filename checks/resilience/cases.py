@@ -1,4 +1,4 @@
-"""Payments brought to the point where the PSP is asked, and what must be true of them afterwards."""
+"""Payments brought to the point where the PSP is asked, and what became of them."""
 
 from __future__ import annotations
 
@@ -67,8 +67,8 @@ class Till:
 class Asked:
     """One operation that asks the PSP, to be sent while the PSP misbehaves.
 
-    ``kind`` is the PSP's word for it. ``payment`` is the payment's id where it was made before; for a
-    sale or an authorisation it is found by its reference.
+    ``kind`` is the PSP's word for it. ``payment`` is the payment's id where it was made before;
+    for a sale or an authorisation it is found by its reference.
     """
 
     till: Till

@@ -1,4 +1,4 @@
-"""psp-timeout-is-failure: no answer from the PSP is taken for a decline, or for a payment (CWE-755)."""
+"""psp-timeout-is-failure: silence is taken for a decline, or for a payment (CWE-755)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ from checks.testbed.faults import FaultKind
 from checks.verdicts import Broken, Vulnerable
 
 _HINT = (
-    "A call that was not answered may have been carried out. Keep the operation as unknown, answer 202,"
+    "A call that was not answered may have been carried out. Keep the operation as unknown,"
+    " answer 202,"
     " and ask the PSP for it by its key, in sync and in the worker, until it tells."
 )
 
@@ -132,7 +133,7 @@ class _Attack:
             raise Broken(f"{what}; the contract asks for 202, 502 or 504.", _HINT)
 
     async def settle(self) -> None:
-        """Once the PSP answers, sync and the same key bring the payment to what the PSP has done."""
+        """Sync and the same key bring the payment to what the PSP has done."""
         with probe(f"the PSP answers again: {self.asked.kind}, after it {self.silence.title}"):
             deadline = asyncio.get_running_loop().time() + _SETTLING
             while not await self._settled():

@@ -16,7 +16,8 @@ from checks.tenants import Merchant, Platform, payment_body, transfer_body
 from checks.verdicts import Broken, Vulnerable
 
 _HINT = (
-    "Name the members that a client may send in a schema of its own for each request, and refuse all"
+    "Name the members that a client may send in a schema of its own for each request, and refuse"
+    " all"
     " others; never copy a body onto a stored object."
 )
 
@@ -168,20 +169,20 @@ async def a_payments_state_is_not_the_clients(alice: Merchant, bob: Merchant, fr
             answer = await alice.post("/v1/payments", body, key=fresh.key())
             _asserted(answer, extra)
             if answer.ok:
-                await _plain_payment(alice, bob, account, amount, answer, extra)
+                await _plain_payment((alice, bob), account, amount, answer, extra)
                 account = await alice.open_account()
     await _follow_ups(alice, theirs, fresh)
 
 
 async def _plain_payment(
-    alice: Merchant,
-    bob: Merchant,
+    merchants: tuple[Merchant, Merchant],
     account: Account,
     amount: Money,
     answer: Answer,
     extra: Mapping[str, object],
 ) -> None:
     """A payment made with an extra member is only authorised, and alice's, all the same."""
+    alice, bob = merchants
     made = answer.read(Payment)
     shown = await alice.get(made.url)
     if not shown.ok or (await bob.get(made.url)).ok:
@@ -195,7 +196,8 @@ async def _plain_payment(
     if not right or posted or stamped or now.id == extra.get("id") or now.account != account.id:
         raise Vulnerable(
             f"{answer} with {_said(extra)}, and the payment is {now.status}, captured"
-            f" {now.captured.money}, fee {now.fee.money}, created {now.created_at}; posted {posted}.",
+            f" {now.captured.money}, fee {now.fee.money}, created {now.created_at}; posted"
+            f" {posted}.",
             _HINT,
         )
     captured = await alice.capture(now)

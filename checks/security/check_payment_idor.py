@@ -18,7 +18,8 @@ from checks.tenants import Merchant, payment_body
 from checks.verdicts import Vulnerable
 
 _HINT = (
-    "Look the payment up by its id and the caller's merchant together, in every handler that takes a"
+    "Look the payment up by its id and the caller's merchant together, in every handler that"
+    " takes a"
     " payment's id, before anything else is done with it."
 )
 
@@ -94,7 +95,7 @@ async def another_merchant_cannot_read_a_payment(
 async def another_merchant_cannot_act_on_a_payment(
     alice: Merchant, bob: Merchant, psp: Psp, fresh: Fresh
 ) -> None:
-    """A payment is captured, voided, refunded and synchronised only by the merchant that took it."""
+    """Only the merchant that took a payment captures, voids, refunds or synchronises it."""
     operator = await bob.client("operator")
     mine = await alice.funded()
     await alice.void(await alice.authorise(account=mine))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from urllib.parse import quote
 
-from checks import contract
 from checks.amounts import Money
 from checks.attachment import Testbed
 from checks.client import Answer
@@ -16,7 +15,8 @@ from checks.tenants import Merchant
 from checks.verdicts import Broken, Vulnerable
 
 _HINT = (
-    "Look the parameter up in a table from the documented names to columns, and answer 422 for any other;"
+    "Look the parameter up in a table from the documented names to columns, and answer 422 for"
+    " any other;"
     " no part of it may become part of a statement."
 )
 

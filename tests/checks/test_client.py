@@ -97,7 +97,7 @@ async def test_many_at_once(connections: Connections) -> None:
     assert recorder.exchanged == 40
 
 
-def _answer(status: int = 200, body: str = "{}", **headers: str) -> Answer:
+def _answer(status: int = 200, body: str = "{}", headers: dict[str, str] | None = None) -> Answer:
     return Answer("GET /x", status, httpx.Headers(headers), body.encode(), None, 0)
 
 
@@ -119,7 +119,7 @@ def test_read_says_what_is_wrong() -> None:
 
 
 def test_headers() -> None:
-    assert _answer(**{"Idempotency-Replayed": "true"}).replayed
+    assert _answer(headers={"Idempotency-Replayed": "true"}).replayed
     assert not _answer().replayed
-    assert _answer(**{"Retry-After": "2"}).retry_after == 2
-    assert _answer(**{"Retry-After": "Sat, 21 Nov 2026 00:00:00 GMT"}).retry_after is None
+    assert _answer(headers={"Retry-After": "2"}).retry_after == 2
+    assert _answer(headers={"Retry-After": "Sat, 21 Nov 2026 00:00:00 GMT"}).retry_after is None

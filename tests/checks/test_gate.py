@@ -43,7 +43,7 @@ AMOUNT = 60
 RACERS = 3
 
 
-class Refused(Exception):
+class Refused(Exception):  # noqa: N818
     pass
 
 
@@ -224,9 +224,9 @@ async def _retried(bench: Bench, connection: Connection, isolation: str, query: 
             async with connection.transaction(isolation=cast(Any, isolation)):
                 await _check(connection, query)
                 await _take(connection)
-            return
         except asyncpg.exceptions.SerializationError:
             continue
+        return
     raise asyncpg.exceptions.LockNotAvailableError
 
 

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import hmac
 import json
 
@@ -41,12 +40,12 @@ def test_a_genuine_token_verifies(key: Ed25519PrivateKey) -> None:
 
 @pytest.mark.parametrize(
     ("digest", "algorithm"),
-    [("HS256", hashlib.sha256), ("HS384", hashlib.sha384), ("HS512", hashlib.sha512)],
+    [("HS256", "sha256"), ("HS384", "sha384"), ("HS512", "sha512")],
 )
-def test_an_hmac_is_over_the_signing_input(digest: str, algorithm: object) -> None:
+def test_an_hmac_is_over_the_signing_input(digest: str, algorithm: str) -> None:
     token = tokens.hmac_signed(HEADER | {"alg": digest}, CLAIMS, b"any key", digest)
     message, _, signature = token.rpartition(".")
-    expected = hmac.new(b"any key", message.encode(), algorithm).digest()  # type: ignore[arg-type]
+    expected = hmac.new(b"any key", message.encode(), algorithm).digest()
     assert tokens.decode(signature) == expected
 
 
