@@ -1,7 +1,7 @@
 """Checks of the contract: every legitimate flow, and the rules around it.
 
-The names here are what other checks need: ``needs=contract.payments`` is reached only if payments can be
-taken and read back.
+The names here are what other checks need: ``needs=contract.payments`` is reached only if payments
+can be taken and read back.
 """
 
 service = ("contract/the_service_is_ready",)
