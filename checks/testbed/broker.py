@@ -3,7 +3,7 @@
 JSON lines: ``{"id": n, "method": "..", "params": {..}}`` is answered by ``{"id": n, "result": ..}``
 or ``{"id": n, "error": "sentence"}``; ``control.Control`` is the other side. There is one shared
 testbed, started when first asked for; exclusive ones are ended when they are given back or their
-borrower hangs up. The next exclusive testbed is started ahead, while checks run on this one.
+borrower hangs up.
 """
 
 from __future__ import annotations
@@ -70,14 +70,11 @@ class Broker:
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, submission: Submission, *, ahead: int = 1) -> AsyncIterator[Self]:
-        """Listen on a socket of its own; all that was lent is ended with the block.
-
-        ``ahead`` is how many exclusive testbeds are kept ready once the first was asked for.
-        """
+    async def open(cls, submission: Submission) -> AsyncIterator[Self]:
+        """Listen on a socket of its own; all that was lent is ended with the block."""
         socket = submission.host.private / f"{secrets.token_hex(4)}.sock"
         async with AsyncExitStack() as stack:
-            pool = await stack.enter_async_context(Pool.open(submission, ahead))
+            pool = await stack.enter_async_context(Pool.open(submission))
             broker = cls(pool, socket)
             server = await asyncio.start_unix_server(
                 broker._connected, path=str(socket), limit=LINE_LIMIT

@@ -1,4 +1,4 @@
-"""The testbeds of one submission that can be lent: one shared, and exclusive ones made ahead."""
+"""The testbeds of one submission that can be lent: one shared, and exclusive ones as asked for."""
 
 from __future__ import annotations
 
@@ -48,64 +48,48 @@ class _Running:
                 raise
 
 
+#: Faults that one check scripts must not open the circuit for all that share the testbed.
+_SHARED_SETTINGS = {"BREAKER_FAILURES": "1000"}
+
+
 class Pool:
     """Starts, lends and ends testbeds; made by ``Pool.open``."""
 
-    def __init__(self, submission: Submission, ahead: int) -> None:
+    def __init__(self, submission: Submission) -> None:
         self._submission = submission
-        self._ahead = ahead
         self._shared: _Running | None = None
-        self._spare: list[_Running] = []
         self._lent: dict[str, _Running] = {}
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, submission: Submission, ahead: int) -> AsyncIterator[Self]:
+    async def open(cls, submission: Submission) -> AsyncIterator[Self]:
         """Every testbed is ended with the block."""
-        pool = cls(submission, ahead)
+        pool = cls(submission)
         try:
             yield pool
         finally:
-            everything = [*pool._lent.values(), *pool._spare]
+            everything = [*pool._lent.values()]
             everything += [pool._shared] if pool._shared else []
             await asyncio.gather(*(running.end() for running in everything))
 
     async def shared(self) -> Testbed:
         """The shared testbed, with a worker; started when first asked for."""
         if self._shared is None:
-            self._shared = _Running(self._submission, worker=True, settings={})
+            self._shared = _Running(self._submission, worker=True, settings=_SHARED_SETTINGS)
         return await self._shared.ready()
 
     async def take(self, name: str, *, worker: bool, settings: Mapping[str, str]) -> Testbed:
-        """An exclusive testbed, to be given back by that name.
-
-        One made ahead has no worker yet and no settings of its own; what needs those waits for its
-        own start, or for its worker's.
-        """
-        if settings:
-            running = _Running(self._submission, worker=worker, settings=settings)
-        else:
-            running = self._spare.pop(0) if self._spare else self._start()
-            self._fill_up()
+        """An exclusive testbed, to be given back by that name."""
+        running = _Running(self._submission, worker=worker, settings=settings)
         self._lent[name] = running
         try:
-            testbed = await running.ready()
-            if worker:
-                await testbed.worker.start()
+            return await running.ready()
         except BaseException:
             await self.give_back(name)
             raise
-        return testbed
 
     async def give_back(self, name: str) -> None:
         """End an exclusive testbed; one that is not lent is passed over."""
         running = self._lent.pop(name, None)
         if running is not None:
             await running.end()
-
-    def _start(self) -> _Running:
-        return _Running(self._submission, worker=False, settings={})
-
-    def _fill_up(self) -> None:
-        while len(self._spare) < self._ahead:
-            self._spare.append(self._start())

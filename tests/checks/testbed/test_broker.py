@@ -24,7 +24,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def broker(hostile: Submission) -> AsyncIterator[Broker]:
-    async with Broker.open(hostile, ahead=0) as opened:
+    async with Broker.open(hostile) as opened:
         yield opened
 
 
@@ -198,21 +198,6 @@ async def test_nonsense_on_the_socket_ends_that_connection_only(
     assert await reader.read() == b""
     writer.close()
     assert await control.lease("shared")
-
-
-async def test_the_next_one_is_ready_ahead(hostile: Submission) -> None:
-    async with (
-        Broker.open(hostile, ahead=1) as ahead,
-        await Control.connect(ahead.socket) as control,
-    ):
-        first = await control.lease("exclusive", worker=False)
-        (spare,) = ahead._pool._spare
-        ready = await spare.ready()
-        second = await control.lease("exclusive")
-        assert second.replicas == tuple(replica.url for replica in ready.replicas)
-        assert second.replicas != first.replicas
-        assert ready.worker.running
-    assert not await up(second.replicas[0])
 
 
 async def test_a_service_that_does_not_start_is_told_with_its_log(
