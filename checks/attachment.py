@@ -62,6 +62,8 @@ class Testbed:
         self.lease = lease
         self.connections = Connections(lease.replicas)
         self.psp = Psp(control, lease)
+        #: Set by a check that leaves the testbed as no other should find it.
+        self.spoiled = False
 
     @property
     def replicas(self) -> range:

@@ -7,7 +7,7 @@ ledger and at the PSP, whatever was answered.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from checks.amounts import Money
@@ -38,37 +38,53 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Tenants:
-    """Who takes part in an operation."""
+    """Who takes part in operations, and the accounts on which each kind of them is tried.
+
+    Cases of one operation come one after another on its account: what ``effects`` saw last is where
+    the next case begins to count.
+    """
 
     alice: Merchant
     bob: Merchant
     platform: Platform
     psp: Psp
     fresh: Fresh
+    accounts: dict[str, Account] = field(default_factory=dict)
+    posted: dict[str, int] = field(default_factory=dict)
+
+    async def account(self, name: str, owner: Merchant, *, funded: bool = False) -> Account:
+        """The owner's account for this purpose; opened when first asked for."""
+        if name not in self.accounts:
+            made = owner.funded() if funded else owner.open_account()
+            self.accounts[name] = await made
+        return self.accounts[name]
+
+    def counting(
+        self, account: Account, kind: str, card: str | None = None, done: str = ""
+    ) -> Callable[[], Awaitable[tuple[int, int]]]:
+        """Counts entries of a kind on alice's account from now on, and what was done to a card."""
+        base = self.posted.get(account.id, 0)
+
+        async def count() -> tuple[int, int]:
+            entries = await self.alice.entries(account)
+            self.posted[account.id] = sum(entry.kind == kind for entry in entries)
+            posted = self.posted[account.id] - base
+            if card is None:
+                return posted, 0
+            journal = effects(await self.psp.journal(card))
+            return posted, sum(effect.type == done for effect in journal)
+
+        return count
 
 
 Operation = Callable[[Tenants], Awaitable[Case]]
 
 
-def _counting(
-    tenants: Tenants, account: Account, kind: str, card: str | None, type_: str = ""
-) -> Callable[[], Awaitable[tuple[int, int]]]:
-    async def count() -> tuple[int, int]:
-        entries = await tenants.alice.entries(account)
-        posted = sum(entry.kind == kind for entry in entries)
-        if card is None:
-            return posted, 0
-        done = effects(await tenants.psp.journal(card))
-        return posted, sum(effect.type == type_ for effect in done)
-
-    return count
-
-
 async def deposit(tenants: Tenants) -> Case:
     """The administrator credits an account."""
-    account = await tenants.alice.open_account()
+    account = await tenants.account("deposit", tenants.alice)
     body = {"account": account.id, "amount": tenants.fresh.money(100, 9000).json()}
-    count = _counting(tenants, account, "deposit", None)
+    count = tenants.counting(account, "deposit")
     return Case(
         tenants.platform.client, "/v1/deposits", body, count, (1, 0), tenants.alice, account
     )
@@ -76,46 +92,50 @@ async def deposit(tenants: Tenants) -> Case:
 
 async def transfer(tenants: Tenants) -> Case:
     """Alice pays bob."""
-    source, target = await tenants.alice.funded(), await tenants.bob.open_account()
+    source = await tenants.account("transfer", tenants.alice, funded=True)
+    target = await tenants.account("transfer to", tenants.bob)
     body = transfer_body(source, target, tenants.fresh.money(100, 9000))
-    count = _counting(tenants, source, "transfer", None)
+    count = tenants.counting(source, "transfer")
     return Case(tenants.alice.owner, "/v1/transfers", body, count, (1, 0), tenants.alice, source)
 
 
 async def reversal(tenants: Tenants) -> Case:
     """Alice gives back what bob paid her."""
-    source, target = await tenants.bob.funded(), await tenants.alice.funded()
+    source = await tenants.account("reversal to", tenants.bob, funded=True)
+    target = await tenants.account("reversal", tenants.alice, funded=True)
     made = await tenants.bob.transfer(source, target, tenants.fresh.money(100, 9000))
-    count = _counting(tenants, target, "transfer_reversal", None)
+    count = tenants.counting(target, "transfer_reversal")
     path = f"{made.url}/reversal"
     return Case(tenants.alice.owner, path, {}, count, (1, 0), tenants.alice, target)
 
 
+async def _payment(tenants: Tenants, name: str, *, capture: bool) -> Case:
+    account, card = await tenants.account(name, tenants.alice), tenants.fresh.card()
+    body = payment_body(account, tenants.fresh.money(1000, 9000), card, capture=capture)
+    count = tenants.counting(account, "capture", card, name)
+    whole = (1, 1) if capture else (0, 1)
+    return Case(tenants.alice.owner, "/v1/payments", body, count, whole, tenants.alice, account)
+
+
 async def sale(tenants: Tenants) -> Case:
     """A payment captured at once."""
-    account, card = await tenants.alice.open_account(), tenants.fresh.card()
-    body = payment_body(account, tenants.fresh.money(1000, 9000), card)
-    count = _counting(tenants, account, "capture", card, "sale")
-    return Case(tenants.alice.owner, "/v1/payments", body, count, (1, 1), tenants.alice, account)
+    return await _payment(tenants, "sale", capture=True)
 
 
 async def authorisation(tenants: Tenants) -> Case:
     """A payment to be captured later."""
-    account, card = await tenants.alice.open_account(), tenants.fresh.card()
-    body = payment_body(account, tenants.fresh.money(1000, 9000), card, capture=False)
-    count = _counting(tenants, account, "capture", card, "authorisation")
-    return Case(tenants.alice.owner, "/v1/payments", body, count, (0, 1), tenants.alice, account)
+    return await _payment(tenants, "authorisation", capture=False)
 
 
 async def _follow_up(tenants: Tenants, act: str, kind: str) -> Case:
     """Something done to a payment taken before."""
-    account, card = await tenants.alice.funded(), tenants.fresh.card()
-    amount = tenants.fresh.money(5000, 9000)
+    account = await tenants.account(kind, tenants.alice, funded=True)
+    card, amount = tenants.fresh.card(), tenants.fresh.money(5000, 9000)
     payment = await tenants.alice.pay(amount, account, capture=act == "refunds", card=card)
     body: dict[str, Any] = {}
     if act == "refunds":
         body = {"amount": Money(amount.amount // 5, "GBP").json()}
-    count = _counting(tenants, account, kind, card, kind)
+    count = tenants.counting(account, kind, card, kind)
     whole = (0, 1) if kind == "void" else (1, 1)
     path = f"{payment.url}/{act}"
     return Case(tenants.alice.owner, path, body, count, whole, tenants.alice, account)

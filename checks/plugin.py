@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import uvloop
 from _pytest.runner import runtestprotocol
 
 from checks.attachment import Psp, Testbed
@@ -83,7 +84,8 @@ def pytest_runtestloop(session: pytest.Session) -> bool:
             stream.flush()
             _log(items[verdict.check], verdict)
 
-        asyncio.run(_run(session, items, emit))
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(_run(session, items, emit))
     return True
 
 

@@ -1,29 +1,31 @@
 """The order of checks: needs first, shared ones together, exclusive ones apart.
 
 All checks run in one event loop, because they spend their time waiting for the submission. A check
-starts when the contract checks that it needs are secure and there is room: shared checks use one
-testbed together, each exclusive check borrows one of its own.
+starts when the contract checks that it needs are secure and there is room. Shared checks use one
+testbed together. An exclusive check has a testbed to itself while it runs; when it leaves it sound,
+the next one that wants the same settings takes it over: starting one costs more than a check does.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
 from checks.attachment import Testbed
 from checks.evidence import CheckVerdict, Verdict
+from checks.garage import Garage
 from checks.registry import Declaration
 from checks.running import CheckRun, described, ruling
 from checks.testbed.control import Control
 from checks.testbed.errors import SubmissionError, TestbedError
-from checks.testbed.lease import Lease
 
-#: Shared checks, and exclusive ones, under way at a time. More only makes each wait longer: the
-#: submission's processes are what takes the time.
+#: Shared checks under way at a time. More only makes each wait longer: the submission's processes
+#: are what takes the time.
 SHARED_AT_ONCE = 6
-EXCLUSIVE_AT_ONCE = 3
+
+#: Verdicts after which a testbed is as good as before.
+_SOUND = frozenset({Verdict.SECURE, Verdict.VULNERABLE, Verdict.INCONCLUSIVE, Verdict.NOT_REACHED})
 
 #: Makes the body of a check for its run; raises ``PlanError`` if the check is not to be run.
 Planner = Callable[[CheckRun], Coroutine[Any, Any, None]]
@@ -49,7 +51,7 @@ class Scheduler:
         self._seed = seed
         self._emit = emit
         self._shared_room = asyncio.Semaphore(SHARED_AT_ONCE)
-        self._exclusive_room = asyncio.Semaphore(EXCLUSIVE_AT_ONCE)
+        self._garage = Garage(control, [declaration for declaration, _ in checks.values()])
         self._shared: asyncio.Task[Testbed] | None = None
         self._verdicts: dict[str, asyncio.Future[CheckVerdict]] = {}
 
@@ -62,6 +64,7 @@ class Scheduler:
                 for name in self._checks:
                     group.create_task(self._settle(name), name=name)
         finally:
+            await self._garage.close()
             if self._shared is not None:
                 await asyncio.gather(self._close_shared(), return_exceptions=True)
 
@@ -71,6 +74,8 @@ class Scheduler:
             verdict = await self._blocked(declaration) or await self._attempt(declaration, planner)
         except Exception as error:
             verdict = ruling(declaration, Verdict.ERROR, described(error), seed=self._seed)
+        if declaration.exclusive:
+            await self._garage.done(declaration)
         self._verdicts[name].set_result(verdict)
         self._emit(verdict)
 
@@ -96,35 +101,28 @@ class Scheduler:
         return str(found.result().verdict) if found is not None and found.done() else "unknown"
 
     async def _attempt(self, declaration: Declaration, planner: Planner) -> CheckVerdict:
-        room = self._exclusive_room if declaration.exclusive else self._shared_room
-        async with room:
-            try:
-                async with self._testbed(declaration) as testbed:
-                    run = CheckRun(declaration, testbed, self._seed)
-                    return await run.decide(planner(run))
-            except PlanError as error:
-                return ruling(declaration, Verdict.ERROR, str(error), seed=self._seed)
-            except SubmissionError as error:
-                return ruling(declaration, Verdict.BROKEN, str(error), seed=self._seed)
-            except TestbedError as error:
-                return ruling(declaration, Verdict.ERROR, str(error), seed=self._seed)
-
-    @asynccontextmanager
-    async def _testbed(self, declaration: Declaration) -> AsyncIterator[Testbed]:
-        if not declaration.exclusive:
-            if self._shared is None:
-                self._shared = asyncio.create_task(self._attach_shared())
-            yield await asyncio.shield(self._shared)
-            return
-        lease = await self._control.lease(
-            "exclusive", worker=declaration.worker, settings=declaration.settings
-        )
-        testbed = Testbed(self._control, lease)
         try:
-            yield testbed
-        finally:
-            await testbed.close()
-            await self._release(lease)
+            if declaration.exclusive:
+                async with self._garage.testbed(declaration) as borrowed:
+                    verdict = await self._decide(declaration, planner, borrowed.testbed)
+                    borrowed.sound = verdict.verdict in _SOUND and not borrowed.testbed.spoiled
+                    return verdict
+            async with self._shared_room:
+                if self._shared is None:
+                    self._shared = asyncio.create_task(self._attach_shared())
+                return await self._decide(declaration, planner, await asyncio.shield(self._shared))
+        except PlanError as error:
+            return ruling(declaration, Verdict.ERROR, str(error), seed=self._seed)
+        except SubmissionError as error:
+            return ruling(declaration, Verdict.BROKEN, str(error), seed=self._seed)
+        except TestbedError as error:
+            return ruling(declaration, Verdict.ERROR, str(error), seed=self._seed)
+
+    async def _decide(
+        self, declaration: Declaration, planner: Planner, testbed: Testbed
+    ) -> CheckVerdict:
+        run = CheckRun(declaration, testbed, self._seed)
+        return await run.decide(planner(run))
 
     async def _attach_shared(self) -> Testbed:
         return Testbed(self._control, await self._control.lease("shared"))
@@ -133,7 +131,4 @@ class Scheduler:
         if self._shared is not None:
             testbed = await self._shared
             await testbed.close()
-            await self._release(testbed.lease)
-
-    async def _release(self, lease: Lease) -> None:
-        await self._control.release(lease)
+            await self._control.release(testbed.lease)

@@ -17,6 +17,7 @@ from checks.losers import follow_up, unfailed
 from checks.probes import probe
 from checks.processor import effects
 from checks.registry import check
+from checks.settings import PATIENT_CLAIMS
 from checks.shapes import Account
 from checks.tenants import FUNDS, Merchant, transfer_body
 from checks.verdicts import Broken, Inconclusive, Vulnerable
@@ -36,9 +37,6 @@ _REFUND_HINT = (
 
 #: Requests in a race, of which one may succeed.
 _RACERS = 3
-
-#: A claim's holder that is held at the gate is not dead; it gets time.
-SETTINGS = {"CLAIM_LEASE_SECONDS": "30"}
 
 Send = Callable[[], Awaitable[Answer]]
 
@@ -91,7 +89,7 @@ def _won(answers: Sequence[Answer]) -> int:
     "transfer-double-spend",
     needs=contract.transfers,
     exclusive=True,
-    settings=SETTINGS,
+    settings=PATIENT_CLAIMS,
     competencies=("db.locking", "db.transactions"),
 )
 async def transfers_never_overdraw(
@@ -146,7 +144,7 @@ async def transfers_never_overdraw(
     "over-refund-race",
     needs=contract.refunds,
     exclusive=True,
-    settings=SETTINGS,
+    settings=PATIENT_CLAIMS,
     competencies=("db.locking", "db.transactions"),
 )
 async def refunds_never_exceed_the_capture(

@@ -13,6 +13,7 @@ from checks.fresh import Fresh
 from checks.probes import probe
 from checks.processor import effects
 from checks.registry import check
+from checks.settings import PATIENT_CLAIMS
 from checks.shapes import Payment
 from checks.tenants import FUNDS, Merchant, payment_body
 from checks.verdicts import Broken
@@ -24,6 +25,7 @@ _RECONCILED = 15.0
 @check(
     needs=(*contract.transfers, *contract.payments, *contract.refunds),
     exclusive=True,
+    settings=PATIENT_CLAIMS,
     competencies=("resilience.failures",),
 )
 async def the_other_replica_carries_on(
@@ -56,14 +58,6 @@ async def the_other_replica_carries_on(
 
 @check(
     needs=(*contract.payments, *contract.refunds),
-    exclusive=True,
-    worker=True,
-    settings={
-        "PSP_DEADLINE_SECONDS": "1",
-        "PSP_MAX_ATTEMPTS": "1",
-        "BREAKER_FAILURES": "1000",
-        "RECONCILE_INTERVAL_SECONDS": "1",
-    },
     competencies=("resilience.failures", "distributed.retries"),
 )
 async def the_worker_settles_what_was_left_open(alice: Merchant, psp: Psp, fresh: Fresh) -> None:

@@ -8,13 +8,13 @@ from functools import partial
 from checks import contract
 from checks.attachment import Testbed
 from checks.client import Answer
-from checks.concurrency.check_races import SETTINGS
 from checks.fresh import Fresh
 from checks.gate import race, tables_written
 from checks.losers import follow_up, unfailed
 from checks.operations import OPERATIONS, Case, Operation, Tenants
 from checks.probes import probe
 from checks.registry import check
+from checks.settings import PATIENT_CLAIMS
 from checks.verdicts import Broken, Inconclusive, NotReached, Vulnerable
 
 _HINT = (
@@ -31,7 +31,7 @@ _TWINS = 2
     "idempotency-claim-race",
     needs=(*contract.transfers, *contract.payments, *contract.refunds, *contract.voids),
     exclusive=True,
-    settings=SETTINGS,
+    settings=PATIENT_CLAIMS,
     competencies=("distributed.idempotency", "db.locking"),
 )
 async def twins_execute_once(tenants: Tenants, testbed: Testbed, fresh: Fresh) -> None:

@@ -12,6 +12,7 @@ from checks.gathering import all_of
 from checks.load.scans import Scans, watched
 from checks.probes import probe
 from checks.registry import check
+from checks.settings import PATIENT_CLAIMS
 from checks.shapes import Account, Page, Payment
 from checks.tenants import Merchant
 from checks.verdicts import Broken, Vulnerable
@@ -80,6 +81,7 @@ async def _fill(merchant: Merchant, rows: int) -> _Filled:
     "n-plus-one",
     needs=(*contract.lists, *contract.transfers, *contract.payments, *contract.refunds),
     exclusive=True,
+    settings=PATIENT_CLAIMS,
     competencies=("db.queries", "performance.latency"),
 )
 async def a_page_costs_the_same_for_many_rows(

@@ -128,5 +128,6 @@ async def watched(testbed: Testbed) -> AsyncIterator[Watched | None]:
         name = await observer.fetchval("SELECT quote_ident(current_database())")
         for setting in ("track_functions = 'all'", "enable_nestloop = off"):
             await observer.execute(f"ALTER DATABASE {name} SET {setting}")
+        testbed.spoiled = True
         await observer.execute(_OTHERS)
         yield Watched(testbed, observer)

@@ -12,7 +12,7 @@ from checks.gathering import all_of
 from checks.probes import probe
 from checks.registry import check
 from checks.resilience.cases import KINDS, Asked, Till
-from checks.resilience.check_timeout import SETTINGS
+from checks.settings import IMPATIENT_CALLS
 from checks.shapes import Payment
 from checks.tenants import Merchant
 from checks.testbed.faults import FaultKind
@@ -59,7 +59,7 @@ _FAULTS = (
     "exception-means-paid",
     needs=(*contract.payments, *contract.refunds, *contract.voids),
     exclusive=True,
-    settings=SETTINGS,
+    settings=IMPATIENT_CALLS,
     competencies=("resilience.outside-calls", "code.debugging"),
 )
 async def only_success_is_success(alice: Merchant, psp: Psp, fresh: Fresh) -> None:

@@ -15,6 +15,7 @@ from checks.gathering import all_of
 from checks.probes import probe
 from checks.registry import check
 from checks.resilience.cases import KINDS, Asked, Till
+from checks.settings import IMPATIENT_CALLS
 from checks.shapes import Payment
 from checks.tenants import Merchant
 from checks.testbed.faults import FaultKind
@@ -25,13 +26,6 @@ _HINT = (
     " answer 202,"
     " and ask the PSP for it by its key, in sync and in the worker, until it tells."
 )
-
-#: Short enough that a PSP which hangs is given up quickly; faults do not open the breaker.
-SETTINGS = {
-    "PSP_DEADLINE_SECONDS": "1",
-    "PSP_MAX_ATTEMPTS": "2",
-    "BREAKER_FAILURES": "1000",
-}
 
 #: Seconds within which what the PSP knows must have been settled by sync; see contract 6.20.
 _SETTLING = 10.0
@@ -64,7 +58,7 @@ _SILENCES_TOLD = (
     "psp-timeout-is-failure",
     needs=(*contract.payments, *contract.refunds, *contract.voids),
     exclusive=True,
-    settings=SETTINGS,
+    settings=IMPATIENT_CALLS,
     competencies=("resilience.outside-calls",),
 )
 async def no_answer_is_neither_paid_nor_declined(alice: Merchant, psp: Psp, fresh: Fresh) -> None:

@@ -1,0 +1,87 @@
+"""Exclusive testbeds, from one check to the next.
+
+A check has its testbed to itself. What it leaves sound, with no fault scripted any more, goes on to
+the next check that wants the same settings; merchants of their own keep checks apart there, as on
+the shared one. Anything else is ended, and so is a testbed that no remaining check will want.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from checks.attachment import Testbed
+from checks.registry import Declaration
+from checks.testbed.control import Control
+from checks.testbed.lease import Lease
+
+#: Exclusive testbeds in use at a time; and checks of the same settings for each testbed of theirs.
+AT_ONCE = 3
+IN_A_ROW = 3
+
+_Kind = tuple[bool, tuple[tuple[str, str], ...]]
+
+
+def _kind(declaration: Declaration) -> _Kind:
+    return declaration.worker, tuple(sorted(declaration.settings.items()))
+
+
+@dataclass(slots=True)
+class Borrowed:
+    """A testbed in a check's hands; ``sound`` once it may be handed on."""
+
+    testbed: Testbed
+    sound: bool = False
+
+
+class Garage:
+    """Lends exclusive testbeds to the checks of one session."""
+
+    def __init__(self, control: Control, declarations: Iterable[Declaration]) -> None:
+        self._control = control
+        self._left = Counter(_kind(one) for one in declarations if one.exclusive)
+        self._room = asyncio.Semaphore(AT_ONCE)
+        self._turns = {
+            kind: asyncio.Semaphore(-(-count // IN_A_ROW)) for kind, count in self._left.items()
+        }
+        self._idle: dict[_Kind, list[Lease]] = {kind: [] for kind in self._left}
+
+    @asynccontextmanager
+    async def testbed(self, declaration: Declaration) -> AsyncIterator[Borrowed]:
+        """A testbed with the settings that a check asks for, and nobody else on it."""
+        kind = _kind(declaration)
+        async with self._turns[kind], self._room:
+            idle = self._idle[kind]
+            lease = idle.pop() if idle else await self._lease(declaration)
+            testbed = Testbed(self._control, lease)
+            borrowed = Borrowed(testbed)
+            try:
+                yield borrowed
+            finally:
+                await testbed.close()
+                if borrowed.sound:
+                    await testbed.psp.lift()
+                    idle.append(lease)
+                else:
+                    await self._control.release(lease)
+
+    async def done(self, declaration: Declaration) -> None:
+        """A check has its verdict; testbeds that no other will want are ended."""
+        kind = _kind(declaration)
+        self._left[kind] -= 1
+        while self._idle[kind] and len(self._idle[kind]) > self._left[kind]:
+            await self._control.release(self._idle[kind].pop())
+
+    async def close(self) -> None:
+        """End what is left."""
+        for idle in self._idle.values():
+            while idle:
+                await self._control.release(idle.pop())
+
+    async def _lease(self, declaration: Declaration) -> Lease:
+        return await self._control.lease(
+            "exclusive", worker=declaration.worker, settings=declaration.settings
+        )
