@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -69,12 +70,12 @@ class Bench:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def dsn(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
-    folder: Path = tmp_path_factory.mktemp("gate")
-    for parent in (folder, *folder.parents[:2]):
-        parent.chmod(0o755)
-    async with open_server(folder / "postgres") as server:
-        yield server.dsn()
+async def dsn() -> AsyncIterator[str]:
+    with tempfile.TemporaryDirectory(prefix="assay-gate-") as name:
+        folder = Path(name)
+        folder.chmod(0o711)  # the server's user has to get through
+        async with open_server(folder / "postgres") as server:
+            yield server.dsn()
 
 
 @pytest_asyncio.fixture(loop_scope="module")

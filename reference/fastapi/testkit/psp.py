@@ -11,6 +11,13 @@ from typing import Any
 TYPES = {"/v1/captures": "capture", "/v1/voids": "void", "/v1/refunds": "refund"}
 
 
+class _Server(ThreadingHTTPServer):
+    """Lets many connect at once: a full queue would make them try again a second later."""
+
+    daemon_threads = True
+    request_queue_size = 128
+
+
 @dataclass
 class FakePsp:
     """Books, a journal, and the faults that a test sets; ``reset`` between tests.
@@ -130,8 +137,7 @@ def serve() -> Iterator[FakePsp]:
     """Serve a card processor until the block ends."""
     psp = FakePsp()
     handler = type("Handler", (_Handler,), {"psp": psp})
-    http = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    http.daemon_threads = True
+    http = _Server(("127.0.0.1", 0), handler)
     psp.url = f"http://127.0.0.1:{http.server_address[1]}"
     thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()
