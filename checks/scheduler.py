@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
+from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Any
 
 from checks.attachment import Testbed
@@ -22,7 +23,7 @@ from checks.testbed.errors import SubmissionError, TestbedError
 
 #: Shared checks under way at a time. More only makes each wait longer: the submission's processes
 #: are what takes the time.
-SHARED_AT_ONCE = 6
+SHARED_AT_ONCE = 4
 
 #: Verdicts after which a testbed is as good as before.
 _SOUND = frozenset({Verdict.SECURE, Verdict.VULNERABLE, Verdict.INCONCLUSIVE, Verdict.NOT_REACHED})
@@ -51,6 +52,7 @@ class Scheduler:
         self._seed = seed
         self._emit = emit
         self._shared_room = asyncio.Semaphore(SHARED_AT_ONCE)
+        self._needed = {need for declaration, _ in checks.values() for need in declaration.needs}
         self._garage = Garage(control, [declaration for declaration, _ in checks.values()])
         self._shared: asyncio.Task[Testbed] | None = None
         self._verdicts: dict[str, asyncio.Future[CheckVerdict]] = {}
@@ -107,7 +109,7 @@ class Scheduler:
                     verdict = await self._decide(declaration, planner, borrowed.testbed)
                     borrowed.sound = verdict.verdict in _SOUND and not borrowed.testbed.spoiled
                     return verdict
-            async with self._shared_room:
+            async with self._room(declaration):
                 if self._shared is None:
                     self._shared = asyncio.create_task(self._attach_shared())
                 return await self._decide(declaration, planner, await asyncio.shield(self._shared))
@@ -117,6 +119,10 @@ class Scheduler:
             return ruling(declaration, Verdict.BROKEN, str(error), seed=self._seed)
         except TestbedError as error:
             return ruling(declaration, Verdict.ERROR, str(error), seed=self._seed)
+
+    def _room(self, declaration: Declaration) -> AbstractAsyncContextManager[object]:
+        """What others wait for does not wait for room."""
+        return nullcontext() if declaration.id in self._needed else self._shared_room
 
     async def _decide(
         self, declaration: Declaration, planner: Planner, testbed: Testbed

@@ -23,6 +23,10 @@ _HINT = (
     " unique constraint), and commit the claim before anything is done."
 )
 
+#: The operations raced: an authorisation comes the same way as a sale, and a void after a void does
+#: nothing that could be told from one.
+_RACED = ("sale", "transfer", "refund", "deposit", "capture", "reversal")
+
 #: Requests under one key, at once; on different replicas.
 _TWINS = 2
 
@@ -37,7 +41,8 @@ _TWINS = 2
 async def twins_execute_once(tenants: Tenants, testbed: Testbed, fresh: Fresh) -> None:
     """Requests that come at once under one key take effect once."""
     tested, driven = 0, 0
-    for name, operation in OPERATIONS.items():
+    for name in _RACED:
+        operation = OPERATIONS[name]
         lone, key = await operation(tenants), fresh.key()
         tables = await tables_written(testbed, partial(_alone, lone, key))
         if not await _replays(lone, key):

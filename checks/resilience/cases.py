@@ -93,10 +93,9 @@ class Asked:
         """The payment as the service lists it, if it does."""
         return payments.get(self.payment or str(self.body.get("reference")))
 
-    async def now(self) -> Payment | None:
-        """The payment as the service shows it now, if it does."""
-        known = self.among(await self.till.payments())
-        return None if known is None else await self.till.merchant.payment(known)
+    async def found(self) -> Payment | None:
+        """The payment as the service lists it now, if it does."""
+        return self.among(await self.till.payments())
 
     def settled(self) -> None:
         """Note in the books that it took effect."""
