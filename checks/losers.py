@@ -33,6 +33,23 @@ def lost(answer: Answer) -> bool:
     return answer.status in {423, 429, 503}
 
 
+async def carried_out(send: Callable[[], Awaitable[Answer]]) -> Answer:
+    """Send a request, and again as ``Retry-After`` says while it is put off (contract 1.16, 1.17).
+
+    For what is only to be done, whoever else is at it: a race may be lost to a stranger. The last
+    answer stands once ``SETTLED`` seconds have passed; a failure is never sent again.
+    """
+    deadline = asyncio.get_running_loop().time() + SETTLED
+    answer = await send()
+    while lost(answer) and answer.retry_after is not None:
+        pause = min(max(answer.retry_after, _PAUSE), _LONGEST)
+        if asyncio.get_running_loop().time() + pause > deadline:
+            break
+        await asyncio.sleep(pause)
+        answer = await send()
+    return answer
+
+
 async def follow_up(
     answers: Sequence[Answer], again: Sequence[Callable[[], Awaitable[Answer]]]
 ) -> tuple[Answer, ...]:

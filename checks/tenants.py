@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Any
 
 from checks.amounts import Money
 from checks.client import UNSET, Answer, Client, Connections
 from checks.fresh import Fresh
+from checks.losers import carried_out
 from checks.shapes import (
     Account,
     ClientAccount,
@@ -75,7 +77,8 @@ class Platform:
     async def deposit(self, account: Account, amount: Money) -> Deposit:
         """Credit an account from the bank."""
         body = {"account": account.id, "amount": amount.json()}
-        answer = await self.client.post("/v1/deposits", body, key=self.fresh.key())
+        send = partial(self.client.post, "/v1/deposits", body, key=self.fresh.key())
+        answer = await carried_out(send)
         return answer.expect(201).read(Deposit)
 
 
@@ -157,6 +160,10 @@ class Merchant:
         """POST; options as for ``Client.request``."""
         return await self.owner.post(path, json, **options)
 
+    async def _act(self, path: str, body: object) -> Answer:
+        """POST under a key of its own what moves money."""
+        return await carried_out(partial(self.post, path, body, key=self.fresh.key()))
+
     # Accounts -----------------------------------------------------------------------------------
 
     async def open_account(self, currency: str = "GBP") -> Account:
@@ -205,12 +212,12 @@ class Merchant:
     async def transfer(self, source: Account, target: Account, amount: Money) -> Transfer:
         """Move money between two accounts."""
         body = transfer_body(source, target, amount)
-        answer = await self.post("/v1/transfers", body, key=self.fresh.key())
+        answer = await self._act("/v1/transfers", body)
         return answer.expect(201).read(Transfer)
 
     async def reverse(self, transfer: Transfer) -> Transfer:
         """Give a received transfer back."""
-        answer = await self.post(f"{transfer.url}/reversal", {}, key=self.fresh.key())
+        answer = await self._act(f"{transfer.url}/reversal", {})
         return answer.expect(201).read(Transfer)
 
     # Payments -----------------------------------------------------------------------------------
@@ -227,7 +234,7 @@ class Merchant:
         total = self.fresh.money(1000, 90_000) if amount is None else amount
         account = await self.open_account(total.currency) if account is None else account
         body = payment_body(account, total, card or self.fresh.card(), capture=capture)
-        answer = await self.post("/v1/payments", body, key=self.fresh.key())
+        answer = await self._act("/v1/payments", body)
         payment = answer.expect(201).read(Payment)
         wanted = "captured" if capture else "authorised"
         if payment.status != wanted:
@@ -243,18 +250,18 @@ class Merchant:
     async def capture(self, payment: Payment, amount: Money | None = None) -> Payment:
         """Capture an authorised payment, all of it unless an amount is given."""
         body = {} if amount is None else {"amount": amount.json()}
-        answer = await self.post(f"{payment.url}/capture", body, key=self.fresh.key())
+        answer = await self._act(f"{payment.url}/capture", body)
         return answer.expect(200).read(Payment)
 
     async def void(self, payment: Payment) -> Payment:
         """Void an authorised payment."""
-        answer = await self.post(f"{payment.url}/void", {}, key=self.fresh.key())
+        answer = await self._act(f"{payment.url}/void", {})
         return answer.expect(200).read(Payment)
 
     async def refund(self, payment: Payment, amount: Money) -> Refund:
         """Refund a captured payment."""
         body = {"amount": amount.json()}
-        answer = await self.post(f"{payment.url}/refunds", body, key=self.fresh.key())
+        answer = await self._act(f"{payment.url}/refunds", body)
         return answer.expect(201).read(Refund)
 
     async def sync(self, payment: Payment) -> Payment:

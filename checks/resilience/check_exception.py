@@ -37,7 +37,12 @@ class _Fault:
 _FAULTS = (
     _Fault("answers 500", "status_before", {"status": 500}),
     _Fault("answers 429", "status_before", {"status": 429, "retry_after": "1"}),
+    _Fault("answers 503", "status_before", {"status": 503}),
+    _Fault("answers 302", "status_before", {"status": 302}),
     _Fault("answers 400", "status_before", {"status": 400}),
+    _Fault("answers 404", "status_before", {"status": 404}),
+    _Fault("answers 409", "status_before", {"status": 409}),
+    _Fault("answers 422", "status_before", {"status": 422}),
     _Fault("answers 403", "status_before", {"status": 403}),
     _Fault("answers half of a JSON text", "malformed_before", {}),
     _Fault("answers nothing", "malformed_before", {"body": ""}),
