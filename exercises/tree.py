@@ -91,8 +91,8 @@ def read_tree(folder: Path) -> dict[str, bytes]:
     return tree
 
 
-#: The reference's own tests assert the very rules that flaws break: a kit that held them would point
-#: at its answers. Their fixtures and the test kit stay, for the candidate's own.
+#: The reference's own tests assert the very rules that flaws break: a kit that held them would
+#: point at its answers. Their fixtures and the test kit stay, for the candidate's own.
 _ANSWERS = "tests/test_*"
 
 

@@ -8,11 +8,10 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from checks.testbed.broker import Broker
-
 from checks.catalogue import catalogue
 from checks.evidence import CheckVerdict, LogTail
 from checks.runner import run_checks
+from checks.testbed.broker import Broker
 from checks.testbed.control import Control
 from checks.testbed.lease import Lease
 from checks.testbed.testbed import Host, Submission
