@@ -11,8 +11,9 @@ a time: a gate on all at once would hide a service that writes before it checks.
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,25 +37,6 @@ _INTERVAL = 0.005
 #: Seconds to wait for the gate's own lock: only autovacuum could be in its way.
 _LOCK_TIMEOUT = "5s"
 
-#: The tables of a database that are a submission's own.
-TABLES = """
-SELECT quote_ident(n.nspname) || '.' || quote_ident(c.relname)
-FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE c.relkind = 'r' AND c.relpersistence <> 't'
-  AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname !~ '^pg_toast'
-ORDER BY 1
-"""
-
-_ROWS = "SELECT count(*) FROM {table}"
-
-_VERSIONS = """
-SELECT count(*) FILTER (WHERE newer) AS newer, count(*) FILTER (WHERE NOT newer) AS older
-FROM (SELECT (xmin::text::bigint - $1::bigint + 4294967296) % 4294967296 < 2147483648 AS newer
-      FROM {table}) AS versions
-"""
-
-_NEXT_XID = "SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint % 4294967296"
-
 _SESSIONS = """
 SELECT pid, state, pg_blocking_pids(pid) AS blockers, left(query, 200) AS query,
        backend_start::text AS since
@@ -63,22 +45,19 @@ WHERE datname = current_database() AND backend_type = 'client backend' AND pid <
 """
 
 
-async def tables_written(testbed: Testbed, request: Callable[[], Awaitable[object]]) -> list[str]:
-    """The tables that a request writes, by the row versions that it leaves and takes away.
-
-    Nothing else may write meanwhile. A row that is only locked does not count.
-    """
-    async with testbed.observer() as observer:
-        tables = [row[0] for row in await observer.fetch(TABLES)]
-        before = {table: await observer.fetchval(_ROWS.format(table=table)) for table in tables}
-        horizon = await observer.fetchval(_NEXT_XID)
-        await request()
-        written = []
-        for table in tables:
-            row = await observer.fetchrow(_VERSIONS.format(table=table), horizon)
-            if row["newer"] or row["older"] != before[table]:
-                written.append(table)
-        return written
+#: Statements are stopped a second time at their first row, by when they have their snapshot: one
+#: that checks and writes at once (INSERT ... SELECT ... WHERE ...) reads before it is held there.
+_TRIGGER = """
+CREATE SCHEMA IF NOT EXISTS assay_gate;
+CREATE OR REPLACE FUNCTION assay_gate.hold() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM pg_catalog.pg_advisory_xact_lock_shared({key});
+    IF TG_OP = 'DELETE' THEN RETURN OLD; END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER zzz_gate BEFORE INSERT OR UPDATE OR DELETE ON {table}
+    FOR EACH ROW EXECUTE FUNCTION assay_gate.hold();
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,18 +100,54 @@ class _Sessions:
         self.running = sum(row["state"] == "active" and row["pid"] not in behind for row in rows)
 
 
+class _Door:
+    """The gate of one table: first before each write statement, then at each row inside it."""
+
+    def __init__(self, table: str, gate: asyncpg.Connection[Any]) -> None:
+        self._table = table
+        self._gate = gate
+        self._key = secrets.randbits(62)
+        self._transaction = gate.transaction()
+
+    async def close(self) -> None:
+        """Stop every write to the table, and prepare to stop it again at its first row.
+
+        The trigger becomes visible to others when the table is let go: both are one transaction.
+        """
+        await self._gate.execute(f"SELECT pg_advisory_lock({self._key})")
+        await self._transaction.start()
+        await self._gate.execute(f"SET LOCAL lock_timeout = '{_LOCK_TIMEOUT}'")
+        await self._gate.execute(f"LOCK TABLE {self._table} IN SHARE ROW EXCLUSIVE MODE")
+        await self._gate.execute(_TRIGGER.format(table=self._table, key=self._key))
+
+    async def narrow(self) -> None:
+        """Let the statements begin, with the snapshots they take, and stop them at a row."""
+        await self._transaction.commit()
+
+    async def open(self) -> None:
+        """Let go."""
+        await self._gate.execute("SELECT pg_advisory_unlock_all()")
+
+    async def remove(self) -> None:
+        """Leave the table as it was; if someone keeps it busy, with a trigger that stops nobody."""
+        if self._gate.is_in_transaction():
+            await self._transaction.rollback()
+        await self.open()
+        with suppress(asyncpg.exceptions.LockNotAvailableError):
+            await self._gate.execute(f"SET lock_timeout = '{_LOCK_TIMEOUT}'")
+            await self._gate.execute("DROP SCHEMA IF EXISTS assay_gate CASCADE")
+
+
 @asynccontextmanager
-async def _closed(testbed: Testbed, table: str) -> AsyncIterator[tuple[Any, Any]]:
-    """The gate, closed; gives its connection and another to watch with."""
+async def _closed(testbed: Testbed, table: str) -> AsyncIterator[tuple[_Door, _Sessions]]:
+    """The gate, closed, and the sessions before it."""
     async with testbed.observer() as gate, testbed.observer() as watcher:
-        transaction = gate.transaction()
-        await transaction.start()
+        door = _Door(table, gate)
         try:
-            await gate.execute(f"SET LOCAL lock_timeout = '{_LOCK_TIMEOUT}'")
-            await gate.execute(f"LOCK TABLE {table} IN SHARE ROW EXCLUSIVE MODE")
-            yield gate, watcher
+            await door.close()
+            yield door, _Sessions(watcher, gate)
         finally:
-            await transaction.rollback()
+            await door.remove()
 
 
 async def race(
@@ -143,22 +158,26 @@ async def race(
 ) -> Race:
     """Send the requests against the closed gate of a table, let them line up, and open it.
 
-    ``read`` reads something through the replica of that number; it shows that a replica still works
-    while its requests wait.
+    They line up twice: before the statement that writes, and inside it, at its first row, when it
+    has read whatever it reads. ``read`` reads something through the replica of that number; it
+    shows that a replica still works while its requests wait.
     """
     attempt = current()[1]
     tasks: list[asyncio.Task[Answer]] = []
     try:
-        async with _closed(testbed, table) as (gate, watcher):
+        async with _closed(testbed, table) as (door, sessions):
             attempt.step("gate", f"holds {table}: reads pass, writes wait")
             for number, request in enumerate(requests, 1):
                 attempt.step(f"request {number}", "sent")
                 tasks.append(asyncio.create_task(_answered(request, number)))
-            sessions = _Sessions(watcher, gate)
             settled = await _line_up(testbed, sessions, tasks, read)
-            held, answered = len(sessions.waiting), sum(task.done() for task in tasks)
-            attempt.step("gate", f"opens: {held} held, {answered} answered of {len(tasks)}")
-        answers = tuple(await asyncio.gather(*tasks))
+            held = len(sessions.waiting)
+            attempt.step("gate", f"{_counted(sessions, tasks)}; lets them begin to write")
+            await door.narrow()
+            await _line_up(testbed, sessions, tasks, read)
+            attempt.step("gate", f"{_counted(sessions, tasks)}; opens")
+            await door.open()
+            answers = tuple(await asyncio.gather(*tasks))
     finally:
         for task in tasks:
             task.cancel()
@@ -166,6 +185,11 @@ async def race(
     if not driven:
         attempt.note(f"At {table} the requests did not line up.")
     return Race(table, answers, held, driven)
+
+
+def _counted(sessions: _Sessions, tasks: list[asyncio.Task[Answer]]) -> str:
+    answered = sum(task.done() for task in tasks)
+    return f"{len(sessions.waiting)} held, {answered} answered of {len(tasks)}"
 
 
 async def _answered(request: Callable[[], Awaitable[Answer]], number: int) -> Answer:

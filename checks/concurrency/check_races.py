@@ -12,13 +12,14 @@ from checks.attachment import Psp, Testbed
 from checks.books import Books
 from checks.client import Answer
 from checks.fresh import Fresh
-from checks.gate import Race, race, tables_written
+from checks.gate import Race, race
 from checks.losers import follow_up, unfailed
 from checks.probes import probe
 from checks.processor import effects
 from checks.registry import check
 from checks.settings import PATIENT_CLAIMS
 from checks.shapes import Account
+from checks.tables import tables_written
 from checks.tenants import FUNDS, Merchant, transfer_body
 from checks.verdicts import Broken, Inconclusive, Vulnerable
 

@@ -12,11 +12,11 @@ from checks import contract
 from checks.amounts import money
 from checks.attachment import Testbed
 from checks.fresh import Fresh
-from checks.gate import TABLES
 from checks.losers import follow_up
 from checks.probes import current, probe
 from checks.registry import check
 from checks.shapes import Account
+from checks.tables import TABLES
 from checks.tenants import Merchant, payment_body, transfer_body
 from checks.verdicts import Broken
 

@@ -9,7 +9,7 @@ from checks import contract
 from checks.attachment import Testbed
 from checks.client import Answer
 from checks.fresh import Fresh
-from checks.gate import race, tables_written
+from checks.gate import race
 from checks.losers import follow_up, unfailed
 from checks.operations import OPERATIONS, Case, Operation, Tenants
 from checks.probes import probe

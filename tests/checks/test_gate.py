@@ -18,9 +18,10 @@ import pytest_asyncio
 
 from checks.attachment import Testbed
 from checks.client import Answer
-from checks.gate import Race, race, tables_written
+from checks.gate import Race, race
 from checks.losers import follow_up
 from checks.probes import Recorder, probe, recording
+from checks.tables import tables_written
 from checks.testbed.postgres import open_server
 
 Connection = Any
@@ -191,7 +192,30 @@ async def written_before_the_check(bench: Bench, connection: Connection) -> None
         await connection.execute(ENTRY, -AMOUNT)
 
 
+async def checked_within_the_insert(bench: Bench, connection: Connection) -> None:
+    done = await connection.execute(
+        "INSERT INTO entries (account, amount) SELECT 1, -$1::int"
+        " WHERE (SELECT sum(amount) FROM entries WHERE account = 1) >= $1",
+        AMOUNT,
+    )
+    if done == "INSERT 0 0":
+        raise Refused
+
+
+async def updated_from_a_sum(bench: Bench, connection: Connection) -> None:
+    async with connection.transaction():
+        update = "UPDATE accounts SET balance = balance - $1 WHERE id = 1"
+        done = await connection.execute(
+            f"{update} AND (SELECT sum(amount) FROM entries WHERE account = 1) >= $1", AMOUNT
+        )
+        if done == "UPDATE 0":
+            raise Refused
+        await connection.execute(ENTRY, -AMOUNT)
+
+
 WRONG = [
+    checked_within_the_insert,
+    updated_from_a_sum,
     check_then_debit,
     stale_balance_written_back,
     read_again_before_writing,
@@ -354,6 +378,7 @@ async def test_the_schedule_names_who_waited_for_whom(bench: Bench) -> None:
     assert "waits for the gate" in steps
     assert any(step.startswith("waits for session") for step in steps)
     assert run.held == 2
+    assert not await bench.pools[0].fetchval("SELECT count(*) FROM pg_trigger")
 
 
 WRITES = {
