@@ -15,6 +15,7 @@ from checks.operations import OPERATIONS, Case, Operation, Tenants
 from checks.probes import probe
 from checks.registry import check
 from checks.settings import PATIENT_CLAIMS
+from checks.tables import tables_written
 from checks.verdicts import Broken, Inconclusive, NotReached, Vulnerable
 
 _HINT = (
