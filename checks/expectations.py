@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from checks.amounts import Money, fee
 from checks.client import Answer
+from checks.shapes import Payment
 from checks.verdicts import Broken, Vulnerable
 
 _PROBLEM = "application/problem+json"
@@ -49,3 +51,19 @@ def expect_hidden(answer: Answer, secrets: Iterable[str | None], hint: str = "")
 def ambiguous(answer: Answer) -> bool:
     """Whether this is how an ambiguous result is answered: 202, 502 or 504 (contract 6.8)."""
     return answer.status in {202, 502, 504}
+
+
+def expect_payment(payment: Payment, status: str, captured: Money, refunded: int = 0) -> None:
+    """A payment shows these figures, and the fee on what was captured (contract 6.15)."""
+    wanted = (status, captured, Money(refunded, captured.currency), fee(captured))
+    shown = (
+        payment.status,
+        payment.captured.money,
+        payment.refunded.money,
+        payment.fee.money,
+    )
+    if shown != wanted:
+        raise Broken(
+            f"Payment {payment.id} shows status, captured, refunded, fee ="
+            f" {', '.join(map(str, shown))}; it must be {', '.join(map(str, wanted))}."
+        )

@@ -47,6 +47,10 @@ _TRADES = [
 ]
 
 
+#: 1.5 % of every such number of minor units, and half as many more, is a tie.
+_TIES = 200
+
+
 class Fresh:
     """A source of values for one check: the same seed and check give the same values in turn."""
 
@@ -81,5 +85,10 @@ class Fresh:
         return self.random.randint(low, high)
 
     def money(self, low: int, high: int, currency: str = "GBP") -> Money:
-        """An amount of that many minor units, bounds included."""
-        return Money(self.number(low, high), currency)
+        """An amount of that many minor units, bounds included, whose fee of 1.5 % is no tie.
+
+        How ties are rounded is one check's matter, and no other's.
+        """
+        while (amount := self.number(low, high)) % _TIES == _TIES // 2:
+            pass
+        return Money(amount, currency)

@@ -78,7 +78,7 @@ async def a_rename_needs_the_current_version(alice: Merchant, fresh: Fresh) -> N
 
 @check(needs=contract.accounts, competencies=("money.ledger",))
 async def a_deposit_credits_an_account(alice: Merchant, platform: Platform, fresh: Fresh) -> None:
-    """A deposit credits the account once, and shows as an entry; a refused one does nothing."""
+    """A deposit credits the account once, and shows as an entry."""
     books = Books()
     account = books.open(alice, await alice.open_account())
     amount, reference = fresh.money(100, 50_000), fresh.reference()
@@ -96,6 +96,16 @@ async def a_deposit_credits_an_account(alice: Merchant, platform: Platform, fres
     entry = (await alice.entries(account))[0]
     if entry.reference != deposit.id or entry.account != account.id:
         raise Broken(f"The deposit {deposit.id} shows as {entry}.")
+
+
+@check(needs=contract.deposits, competencies=("money.ledger", "api.validation"))
+async def a_deposit_that_cannot_be_is_refused(
+    alice: Merchant, platform: Platform, fresh: Fresh
+) -> None:
+    """A deposit in another currency, or to an unknown account, is refused without effect."""
+    books = Books()
+    account = books.open(alice, await alice.open_account())
+    amount = fresh.money(100, 50_000)
     other = {"account": account.id, "amount": money("1.00 EUR").json()}
     refused = await platform.client.post("/v1/deposits", other, key=fresh.key())
     expect_problem(refused, 422, code="currency_mismatch")
