@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Coroutine
+from dataclasses import dataclass
 from typing import Any
 
 from checks.attachment import Testbed
@@ -13,10 +14,25 @@ from checks.fresh import Fresh
 from checks.probes import Recorder, recording
 from checks.registry import Declaration
 from checks.tenants import Merchant, Platform
-from checks.verdicts import Decision, Vulnerable
+from checks.verdicts import Decision, NotReached, Vulnerable
 
 #: Characters of a reason that evidence keeps.
 _REASON_LIMIT = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    """How a check's body ended."""
+
+    verdict: Verdict
+    because: str = ""
+    hint: str = ""
+    blocked_by: str | None = None
+
+
+def _failed(because: str) -> _Outcome:
+    """The harness's own fault."""
+    return _Outcome(Verdict.ERROR, because)
 
 
 class CheckRun:
@@ -42,18 +58,19 @@ class CheckRun:
     async def decide(self, body: Coroutine[Any, Any, None]) -> CheckVerdict:
         """Run the check's body to its verdict; never raises for what the body does."""
         began = time.monotonic()
-        verdict, because, hint = await self._outcome(body)
+        outcome = await self._outcome(body)
         return ruling(
             self.declaration,
-            verdict,
-            because,
-            hint=hint,
+            outcome.verdict,
+            outcome.because,
+            hint=outcome.hint,
+            blocked_by=outcome.blocked_by,
             seed=self.seed,
             seconds=time.monotonic() - began,
             recorder=self.recorder,
         )
 
-    async def _outcome(self, body: Coroutine[Any, Any, None]) -> tuple[Verdict, str, str]:
+    async def _outcome(self, body: Coroutine[Any, Any, None]) -> _Outcome:
         try:
             async with asyncio.timeout(self.declaration.limit) as scope:
                 with recording(self.recorder):
@@ -62,30 +79,31 @@ class CheckRun:
                     await body
         except Decision as decision:
             if isinstance(decision, Vulnerable) and self.declaration.flaw is None:
-                return Verdict.ERROR, f"A check of the contract said vulnerable: {decision}", ""
-            return decision.verdict, decision.because, decision.hint
+                return _failed(f"A check of the contract said vulnerable: {decision}")
+            blocked_by = decision.blocked_by if isinstance(decision, NotReached) else None
+            return _Outcome(decision.verdict, decision.because, decision.hint, blocked_by)
         except asyncio.CancelledError:
             raise
         except TimeoutError as error:
             if scope.expired():
-                return Verdict.ERROR, f"Not done within {self.declaration.limit:g} s.", ""
-            return Verdict.ERROR, described(error), ""
+                return _failed(f"Not done within {self.declaration.limit:g} s.")
+            return _failed(described(error))
         except BaseException as error:
             if isinstance(error, KeyboardInterrupt | SystemExit):
                 raise
-            return Verdict.ERROR, described(error), ""
+            return _failed(described(error))
         finally:
             body.close()
         return self._returned()
 
-    def _returned(self) -> tuple[Verdict, str, str]:
+    def _returned(self) -> _Outcome:
         """A check that returns is secure, if it tried anything."""
         attempts = self.recorder.attempts
         if self.declaration.flaw is not None:
             attempts = attempts[1:]
         if not any(attempt.exchanged for attempt in attempts):
-            return Verdict.ERROR, "The check returned without having sent anything in a probe.", ""
-        return Verdict.SECURE, "", ""
+            return _failed("The check returned without having sent anything in a probe.")
+        return _Outcome(Verdict.SECURE)
 
 
 def described(error: BaseException) -> str:

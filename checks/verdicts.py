@@ -39,6 +39,10 @@ class Inconclusive(Decision):
 
 
 class NotReached(Decision):
-    """What the attack builds on is already charged to another flaw or check."""
+    """What the attack builds on is already charged to another check, ``blocked_by``."""
 
     verdict = Verdict.NOT_REACHED
+
+    def __init__(self, because: str, blocked_by: str) -> None:
+        super().__init__(because)
+        self.blocked_by = blocked_by

@@ -24,6 +24,9 @@ _HINT = (
     " unique constraint), and commit the claim before anything is done."
 )
 
+#: Where a retry that pays twice is charged.
+_RETRY = "idempotency/a_retry_has_no_second_effect"
+
 #: The operations raced: an authorisation comes the same way as a sale, and a void after a void does
 #: nothing that could be told from one.
 _RACED = ("sale", "transfer", "refund", "deposit", "capture", "reversal")
@@ -52,7 +55,7 @@ async def twins_execute_once(tenants: Tenants, testbed: Testbed, fresh: Fresh) -
         for table in tables:
             driven += await _twins(tenants, testbed, name, operation, table)
     if not tested:
-        raise NotReached("No operation replays its answer even to a retry that comes later.")
+        raise NotReached("No operation holds a retry back even when it comes later.", _RETRY)
     if not driven:
         raise Inconclusive("At no table did twins line up: the race could not be driven.")
 

@@ -85,7 +85,7 @@ async def cannot_tell(alice: Merchant) -> None:
 @check("some-flaw")
 async def is_charged_elsewhere(alice: Merchant) -> None:
     \"\"\"It is charged elsewhere.\"\"\"
-    raise NotReached("elsewhere")
+    raise NotReached("elsewhere", "security/attacks")
 
 @check("some-flaw", needs=("contract/builds_on_broken",))
 async def is_far_from_the_fault(alice: Merchant) -> None:
@@ -267,6 +267,7 @@ async def test_not_reached_names_the_check_at_the_root(ran: Ran) -> None:
     for check in ("contract/builds_on_broken", "security/is_far_from_the_fault"):
         assert ran[0][check].blocked_by == "contract/is_broken"
         assert "contract/is_broken" in ran[0][check].because
+    assert ran[0]["security/is_charged_elsewhere"].blocked_by == "security/attacks"
 
 
 @pytest.mark.asyncio(loop_scope="module")
