@@ -10,6 +10,8 @@ that many run at once in one event loop. Verdicts leave as JSON lines of ``Check
 from __future__ import annotations
 
 import asyncio
+import importlib.util
+import sys
 from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
@@ -28,6 +30,10 @@ from checks.running import CheckRun
 from checks.scheduler import PlanError, Planner, Scheduler
 from checks.tenants import Merchant, Platform
 from checks.testbed.control import Control
+
+if importlib.util.find_spec("sniffio") is None:
+    # httpcore looks for it at each request, and the search for a module that is not there is dear.
+    sys.modules["sniffio"] = None  # type: ignore[assignment]
 
 _RUN: pytest.StashKey[CheckRun] = pytest.StashKey()
 _BODY: pytest.StashKey[Coroutine[Any, Any, None]] = pytest.StashKey()
