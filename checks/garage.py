@@ -20,7 +20,7 @@ from checks.testbed.lease import Lease
 
 #: Exclusive testbeds in use at a time; and checks of the same settings for each testbed of theirs.
 AT_ONCE = 3
-IN_A_ROW = 3
+IN_A_ROW = 5
 
 _Kind = tuple[bool, tuple[tuple[str, str], ...]]
 

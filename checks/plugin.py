@@ -4,7 +4,7 @@ pytest finds the functions and resolves their fixtures; the scheduler decides wh
 check's body is not run inside pytest's protocol but handed over by it (``pytest_pyfunc_call``), so
 that many run at once in one event loop. Verdicts leave as JSON lines of ``CheckVerdict``.
 
-    pytest -p checks.plugin -c checks/pytest.ini --assay-broker SOCKET --assay-verdicts PATH checks
+    python -m checks -p checks.plugin -c checks/pytest.ini --assay-broker SOCKET checks
 """
 
 from __future__ import annotations
@@ -35,6 +35,8 @@ if importlib.util.find_spec("sniffio") is None:
     # httpcore looks for it at each request, and the search for a module that is not there is dear.
     sys.modules["sniffio"] = None  # type: ignore[assignment]
 
+_BROKER_HELP = "the broker that lends testbeds; '-': read it from standard input when it is time"
+
 _RUN: pytest.StashKey[CheckRun] = pytest.StashKey()
 _BODY: pytest.StashKey[Coroutine[Any, Any, None]] = pytest.StashKey()
 _REPORT: pytest.StashKey[pytest.TestReport] = pytest.StashKey()
@@ -43,7 +45,7 @@ _REPORT: pytest.StashKey[pytest.TestReport] = pytest.StashKey()
 def pytest_addoption(parser: pytest.Parser) -> None:
     """The options by which the harness speaks to a session."""
     group = parser.getgroup("assay")
-    group.addoption("--assay-broker", metavar="SOCKET", help="the broker that lends testbeds")
+    group.addoption("--assay-broker", metavar="SOCKET", help=_BROKER_HELP)
     group.addoption("--assay-verdicts", metavar="PATH", help="where verdicts go, as JSON lines")
     group.addoption("--assay-seed", type=int, default=0, metavar="N", help="of all fresh values")
     group.addoption("--assay-flaws", default="", metavar="IDS", help="only these flaws' checks")
@@ -97,6 +99,8 @@ def pytest_runtestloop(session: pytest.Session) -> bool:
 
 async def _run(session: pytest.Session, items: dict[str, pytest.Item], emit: Any) -> None:
     socket = session.config.getoption("--assay-broker")
+    if socket == "-":
+        socket = sys.stdin.readline().strip()
     if not socket:
         raise pytest.UsageError("--assay-broker names the socket of a running broker")
     checks: dict[str, tuple[Declaration, Planner]] = {

@@ -1,7 +1,9 @@
-"""Starts pytest on the checks, away from anything of the submission's, and streams the verdicts.
+"""Runs pytest on the checks, away from anything of the submission's, and streams the verdicts.
 
-    async for verdict in run_checks(broker.socket, select(flaws=["payment-idor"]), seed=7):
-        ...
+    async with Runner.launch(select(flaws=["payment-idor"]), seed=7) as runner:
+        ...  # make the submission ready meanwhile: pytest takes as long to start
+        async for verdict in runner.verdicts(broker.socket):
+            ...
 
 Every check asked for gets a verdict: one that was not collected, or was under way when pytest
 ended, gets ``error``.
@@ -14,10 +16,10 @@ import os
 import signal
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from typing import IO
+from typing import IO, Self
 
 from pydantic import ValidationError
 
@@ -41,57 +43,93 @@ _TAIL = 1500
 _INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "SYSTEMROOT")
 
 
-async def run_checks(
-    broker_socket: Path | str,
-    check_ids: Sequence[str],
-    seed: int,
-    *,
-    root: Path = CHECKS,
-    declarations: Sequence[Declaration] | None = None,
-    patience: float = PATIENCE,
-) -> AsyncIterator[CheckVerdict]:
-    """Run these checks, with all that they need, and give each verdict as it is reached.
+class Runner:
+    """pytest on some checks, from its start to the last verdict; made by ``Runner.launch``."""
 
-    ``check_ids`` are those to answer for (``catalogue.select`` closes them over their needs);
-    verdicts come in the order in which they are reached. ``root`` holds the families' folders.
-    """
-    known = {found.id: found for found in (declarations or catalogue())}
-    missing = {name: known[name] for name in check_ids}
-    reader, write_end = await _pipe()
-    with tempfile.TemporaryFile() as printed:
-        process = await asyncio.create_subprocess_exec(
-            *_command(broker_socket, list(missing), seed, write_end, root),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=printed,
-            stderr=printed,
-            pass_fds=(write_end,),
-            cwd=_ROOT,
-            env=_environment(),
-            start_new_session=True,
-        )
-        os.close(write_end)
-        try:
-            async for verdict in _verdicts(reader, patience):
-                if missing.pop(verdict.check, None) is not None:
-                    yield verdict
-            with suppress(TimeoutError):
-                await asyncio.wait_for(process.wait(), 5)
-        finally:
-            await _end(process)
-        tail = _tail(printed)
-    for declaration in missing.values():
-        because = f"It was not run to its end (pytest ended with {process.returncode}). {tail}"
-        yield ruling(declaration, Verdict.ERROR, because.strip(), seed=seed)
+    def __init__(
+        self,
+        process: asyncio.subprocess.Process,
+        reader: asyncio.StreamReader,
+        printed: IO[bytes],
+        wanted: Mapping[str, Declaration],
+        seed: int,
+    ) -> None:
+        self._process = process
+        self._reader = reader
+        self._printed = printed
+        self._wanted = wanted
+        self._seed = seed
+
+    @classmethod
+    @asynccontextmanager
+    async def launch(
+        cls,
+        check_ids: Sequence[str],
+        seed: int,
+        *,
+        root: Path = CHECKS,
+        declarations: Sequence[Declaration] | None = None,
+    ) -> AsyncIterator[Self]:
+        """Start pytest, which collects the checks and then waits to be told of a broker.
+
+        ``check_ids`` are those to answer for (``catalogue.select`` closes them over their needs).
+        ``root`` holds the families' folders.
+        """
+        known = {found.id: found for found in (declarations or catalogue())}
+        wanted = {name: known[name] for name in check_ids}
+        reader, write_end = await _pipe()
+        with tempfile.TemporaryFile() as printed:
+            try:
+                process = await asyncio.create_subprocess_exec(
+                    *_command(list(wanted), seed, write_end, root),
+                    stdin=asyncio.subprocess.PIPE,
+                    stdout=printed,
+                    stderr=printed,
+                    pass_fds=(write_end,),
+                    cwd=_ROOT,
+                    env=_environment(),
+                    start_new_session=True,
+                )
+            finally:
+                os.close(write_end)
+            try:
+                yield cls(process, reader, printed, wanted, seed)
+            finally:
+                await _end(process)
+
+    async def verdicts(
+        self, broker_socket: Path | str, patience: float = PATIENCE
+    ) -> AsyncIterator[CheckVerdict]:
+        """Run the checks on the testbeds that a broker lends, and give each verdict as reached."""
+        await self._tell(broker_socket)
+        missing = dict(self._wanted)
+        async for verdict in _verdicts(self._reader, patience):
+            if missing.pop(verdict.check, None) is not None:
+                yield verdict
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._process.wait(), 5)
+        await _end(self._process)
+        tail = _tail(self._printed)
+        for declaration in missing.values():
+            because = f"It was not run to its end (pytest ended with {self._process.returncode})."
+            said = f"{because} {tail}".strip()
+            yield ruling(declaration, Verdict.ERROR, said, seed=self._seed)
+
+    async def _tell(self, broker_socket: Path | str) -> None:
+        told = self._process.stdin
+        if told is not None:
+            with suppress(OSError):  # pytest may have ended: then every check gets an error
+                told.write(f"{broker_socket}\n".encode())
+                await told.drain()
+            told.close()
 
 
-def _command(
-    broker_socket: Path | str, names: list[str], seed: int, write_end: int, root: Path
-) -> list[str]:
+def _command(names: list[str], seed: int, write_end: int, root: Path) -> list[str]:
     return [
-        *(sys.executable, "-m", "pytest", "-q"),
+        *(sys.executable, "-m", "checks", "-q"),
         *("-c", str(CHECKS / "pytest.ini"), "--rootdir", str(root.parent), "--noconftest"),
         *("-p", "checks.plugin", "-p", "no:cacheprovider"),
-        *("--assay-broker", str(broker_socket), "--assay-verdicts", f"/dev/fd/{write_end}"),
+        *("--assay-broker", "-", "--assay-verdicts", f"/dev/fd/{write_end}"),
         *("--assay-seed", str(seed), "--assay-checks", ",".join(names)),
         *(str(folder) for folder in sorted(root.iterdir()) if any(folder.glob("check_*.py"))),
     ]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import secrets
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -22,12 +21,11 @@ from exercises.bank import load_bank
 from exercises.patches import PatchError
 from harness.errors import DONE, FOUND, UsageError
 from harness.facts import agree
-from harness.grade import SEEDS
 from harness.loop import run
 from harness.matrix import Cell, Planned, Totals, judge, outcome, plan
 from harness.outcome import prepare_out
 from harness.progress import Progress
-from harness.session import prepared, session
+from harness.session import checking, fresh_seed, prepared, session
 from harness.version import versions
 from scoring.competencies import competencies
 
@@ -95,12 +93,15 @@ async def _run_all(calibration: _Run, planned: Sequence[Planned]) -> list[Cell]:
 
 async def _run_cell(calibration: _Run, host: Host, planned: Planned) -> None:
     async with calibration.room:
-        began, seed = time.monotonic(), secrets.randbelow(SEEDS)
+        began, seed = time.monotonic(), fresh_seed()
         verdicts: list[CheckVerdict] = []
         try:
-            async with prepared(host, planned.tree()) as submission, session(submission) as running:
-                names = select(flaws=[planned.flaw.id])
-                verdicts = [one async for one in running.run(names, seed)]
+            async with (
+                checking(select(flaws=[planned.flaw.id]), seed) as check,
+                prepared(host, planned.tree()) as submission,
+                session(submission) as running,
+            ):
+                verdicts = [one async for one in check(running)]
             verdict, because = judge(planned, verdicts)
         except SubmissionError as failure:
             logs = "\n".join(log.text[-400:] for log in failure.logs)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 import tempfile
 import time
 from contextlib import AsyncExitStack
@@ -36,7 +35,7 @@ from harness.load import compare
 from harness.loop import run
 from harness.outcome import prepare_out, print_outcome, write_evidence, write_reports
 from harness.progress import Progress, verdict_line
-from harness.session import prepared, session
+from harness.session import Check, checking, fresh_seed, prepared, session
 from harness.submission import Submission, take_in
 from harness.version import versions
 from scoring.competencies import competencies
@@ -44,7 +43,6 @@ from scoring.role import load_role, role_ids
 from scoring.scorecard import score
 
 Load = Literal["off", "quick", "full"]
-SEEDS = 2**31
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +94,7 @@ def grade(request: Request, *, as_json: bool) -> int:
         submission=submission,
         exercise=load_exercise(request.exercise, bank),
         bank=bank,
-        seed=secrets.randbelow(SEEDS) if request.seed is None else request.seed,
+        seed=fresh_seed() if request.seed is None else request.seed,
         load=request.load,
     )
     facts.agree(bank, catalogue(), competencies())
@@ -151,10 +149,11 @@ async def _run_service(host: Host, grading: Grading, progress: Progress) -> _See
     try:
         async with AsyncExitStack() as stack:
             with progress.stage("preparing the submission: environment, build, migration"):
+                check = await stack.enter_async_context(checking(grading.checks, grading.seed))
                 submission = await stack.enter_async_context(
                     prepared(host, grading.submission.tree)
                 )
-            await _check_service(submission, grading, seen, progress)
+            await _check_service(check, submission, grading, seen, progress)
             if grading.load != "off":
                 with progress.stage(f"driving the {grading.load} load"):
                     seen.load = await compare(
@@ -166,13 +165,13 @@ async def _run_service(host: Host, grading: Grading, progress: Progress) -> _See
 
 
 async def _check_service(
-    submission: Prepared, grading: Grading, seen: _Seen, progress: Progress
+    check: Check, submission: Prepared, grading: Grading, seen: _Seen, progress: Progress
 ) -> None:
     async with AsyncExitStack() as stack:
         with progress.stage("starting the service"):
             running = await stack.enter_async_context(session(submission))
         with progress.stage(f"running {len(grading.checks)} checks"):
-            async for verdict in running.run(grading.checks, grading.seed):
+            async for verdict in check(running):
                 seen.verdicts.append(facts.with_competencies(verdict, grading.bank))
                 progress.line(verdict_line(verdict))
         seen.logs = await running.logs()

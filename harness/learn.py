@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
-
 from rich.console import Console
 from rich.markdown import Markdown
 from rich.rule import Rule
@@ -18,10 +16,9 @@ from exercises.tree import compose, reference_tree
 from harness.errors import DONE
 from harness.exchanges import print_verdict
 from harness.facts import flaw_facts
-from harness.grade import SEEDS
 from harness.loop import run
 from harness.progress import Progress
-from harness.session import prepared, session
+from harness.session import checking, fresh_seed, prepared, session
 
 
 def learn(name: str) -> int:
@@ -48,11 +45,12 @@ async def _live(flaw: Flaw) -> tuple[FlawFacts, list[CheckVerdict]]:
     tree = compose(reference_tree(), [seeded.patch()])
     names = select(flaws=[flaw.id], contract=False)
     async with (
+        checking(names, fresh_seed()) as check,
         Host.open(trusted=True) as host,
         prepared(host, tree) as submission,
         session(submission) as running,
     ):
-        found = [one async for one in running.run(names, secrets.randbelow(SEEDS))]
+        found = [one async for one in check(running)]
     return facts, [one for one in found if one.flaw == flaw.id]
 
 

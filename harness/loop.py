@@ -7,6 +7,8 @@ import signal
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
+import uvloop
+
 T = TypeVar("T")
 
 
@@ -15,11 +17,12 @@ class StoppedError(Exception):
 
 
 def run(main: Coroutine[Any, Any, T]) -> T:
-    """``asyncio.run`` where SIGTERM and SIGHUP cancel like Ctrl-C does.
+    """``asyncio.run``, on uvloop, where SIGTERM and SIGHUP cancel like Ctrl-C does.
 
     Raises ``StoppedError`` after those two, ``KeyboardInterrupt`` after Ctrl-C.
     """
-    return asyncio.run(_with_signals(main))
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(_with_signals(main))
 
 
 async def _with_signals(main: Coroutine[Any, Any, T]) -> T:

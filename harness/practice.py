@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import secrets
 import sys
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
@@ -25,11 +24,10 @@ from exercises.exercise import load_exercise
 from exercises.tree import is_leaving
 from harness.errors import DONE, FOUND, UsageError
 from harness.exchanges import print_verdict
-from harness.grade import SEEDS
 from harness.loop import run
 from harness.progress import STYLES, Progress, verdict_line
 from harness.selection import chosen_checks
-from harness.session import prepared, session
+from harness.session import Check, checking, fresh_seed, prepared, session
 from harness.submission import Submission, take_in
 
 #: Milliseconds within which an editor's several writes are one save.
@@ -99,12 +97,12 @@ def show(attempt: Attempt, console: Console, *, every: bool) -> None:
 
 
 async def _once(submission: Submission, names: tuple[str, ...], progress: Progress) -> Attempt:
-    async with Host.open(trusted=True) as host:
-        return await _attempt(host, submission, names, progress)
+    async with checking(names, fresh_seed()) as check, Host.open(trusted=True) as host:
+        return await _attempt(host, check, submission, names, progress)
 
 
 async def _attempt(
-    host: Host, submission: Submission, names: tuple[str, ...], progress: Progress
+    host: Host, check: Check, submission: Submission, names: tuple[str, ...], progress: Progress
 ) -> Attempt:
     verdicts: list[CheckVerdict] = []
     try:
@@ -113,7 +111,7 @@ async def _attempt(
                 ready = await stack.enter_async_context(prepared(host, submission.tree))
                 running = await stack.enter_async_context(session(ready))
             with progress.stage(f"running {len(names)} checks"):
-                async for verdict in running.run(names, secrets.randbelow(SEEDS)):
+                async for verdict in check(running):
                     verdicts.append(verdict)
                     progress.line(verdict_line(verdict))
     except SubmissionError as failure:
@@ -155,7 +153,8 @@ async def _try(host: Host, folder: Path, names: tuple[str, ...], progress: Progr
     """One run in watch mode, where even a folder that is no submission is only a result."""
     try:
         submission = await asyncio.to_thread(take_in, folder)
-        return await _attempt(host, submission, names, progress)
+        async with checking(names, fresh_seed()) as check:
+            return await _attempt(host, check, submission, names, progress)
     except (UsageError, TestbedUsageError) as failure:
         return Attempt(failure=str(failure))
 

@@ -19,7 +19,7 @@ from harness.exchanges import print_verdict
 from harness.loop import run
 from harness.progress import Progress
 from harness.score import read_evidence
-from harness.session import prepared, session
+from harness.session import checking, prepared, session
 from harness.submission import take_in
 
 
@@ -68,11 +68,12 @@ async def _run(
 ) -> CheckVerdict:
     try:
         async with (
+            checking(names, seed) as check,
             Host.open(trusted=trusted) as host,
             prepared(host, tree) as submission,
             session(submission) as running,
         ):
-            found = [one async for one in running.run(names, seed)]
+            found = [one async for one in check(running)]
     except SubmissionError as failure:
         return recorded.model_copy(
             update={"verdict": Verdict.BROKEN, "because": str(failure), "probes": (), "hint": ""}

@@ -1,16 +1,26 @@
-"""A submission, prepared and lent out: what every command that runs checks goes through."""
+"""A submission, prepared and lent out: what every command that runs checks goes through.
+
+async with (
+    checking(names, seed) as check,
+    prepared(host, tree) as submission,
+    session(submission) as lent,
+):
+    async for verdict in check(lent):
+        ...
+"""
 
 from __future__ import annotations
 
+import secrets
 import tempfile
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from checks.catalogue import catalogue
 from checks.evidence import CheckVerdict, LogTail
-from checks.runner import run_checks
+from checks.runner import Runner
 from checks.testbed.broker import Broker
 from checks.testbed.control import Control
 from checks.testbed.lease import Lease
@@ -26,14 +36,28 @@ class Session:
     control: Control
     shared: Lease
 
-    async def run(self, names: Sequence[str], seed: int) -> AsyncIterator[CheckVerdict]:
-        """Runs these checks, and gives each verdict as it is reached."""
-        async for verdict in run_checks(self.broker.socket, names, seed, declarations=catalogue()):
-            yield verdict
-
     async def logs(self) -> tuple[LogTail, ...]:
         """The end of what each process of the shared testbed has printed."""
         return await self.control.logs(self.shared)
+
+
+#: Runs the checks it was made for on a session, and gives each verdict as it is reached.
+Check = Callable[[Session], AsyncIterator[CheckVerdict]]
+
+
+def fresh_seed() -> int:
+    """A seed that nobody can foresee."""
+    return secrets.randbelow(2**31)
+
+
+@asynccontextmanager
+async def checking(names: Sequence[str], seed: int) -> AsyncIterator[Check]:
+    """Starts what runs these checks, and gives the function that runs them.
+
+    Opened first, it starts while the submission is made ready.
+    """
+    async with Runner.launch(names, seed, declarations=catalogue()) as runner:
+        yield lambda lent: runner.verdicts(lent.broker.socket)
 
 
 @asynccontextmanager

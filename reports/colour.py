@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
 from markdown_it import MarkdownIt
@@ -46,6 +46,7 @@ def _lexer(language: str) -> Lexer:
         return get_lexer_by_name("text", stripnl=False, ensurenl=False)
 
 
+@lru_cache(maxsize=512)
 def code(text: str, language: str) -> Markup:
     """The text as coloured HTML, to stand inside a ``pre``; already made visible and escaped."""
     text = visible(text, LONGEST_COLOURED)
@@ -79,6 +80,7 @@ def _markdown() -> MarkdownIt:
     return reader.disable(["image", "html_inline", "html_block"])
 
 
+@lru_cache(maxsize=512)
 def markdown(text: str) -> Markup:
     """Markdown as HTML: no raw HTML, no images, no links but those that markdown-it holds safe."""
     return Markup(_markdown().render(visible(text)))  # noqa: S704

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 
 from reports.colour import code_lines
@@ -53,6 +54,7 @@ class FileDifference:
 _HUNK = re.compile(r"@@ -(\d{1,9})(?:,\d{1,9})? \+(\d{1,9})(?:,\d{1,9})? @@(.*)", re.DOTALL)
 
 
+@lru_cache(maxsize=64)
 def files(diff: str) -> tuple[FileDifference, ...]:
     """The files of a unified diff, in its order; never raises."""
     left = LONGEST_ALL

@@ -44,7 +44,11 @@ class FlawView:
     verdict: Verdict
     facts: FlawFacts | None
     checks: tuple[CheckVerdict, ...]
-    difference: tuple[FileDifference, ...]
+
+    @property
+    def difference(self) -> tuple[FileDifference, ...]:
+        """From the flawed code to the sound one, in the reference."""
+        return files(self.facts.difference) if self.facts else ()
 
     @property
     def open(self) -> bool:
@@ -183,7 +187,6 @@ def _flaw(
         verdict=verdict,
         facts=facts,
         checks=tuple(sorted(checks, key=lambda one: (PRECEDENCE.index(one.verdict), one.check))),
-        difference=files(facts.difference) if facts else (),
     )
 
 

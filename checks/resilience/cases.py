@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +11,7 @@ from checks.attachment import Psp
 from checks.books import Books
 from checks.client import Answer
 from checks.fresh import Fresh
+from checks.gathering import all_of
 from checks.processor import effects
 from checks.shapes import Account, Payment, Refund
 from checks.tenants import FUNDS, Merchant, payment_body
@@ -36,9 +38,18 @@ class Till:
         books.deposit(account, Money(FUNDS, "GBP"))
         return cls(merchant, psp, fresh, account, books)
 
-    async def ask(self, kind: str) -> Asked:
-        """An operation of this kind, ready to be sent."""
-        card, amount = self.fresh.card(), self.fresh.money(2_000, 90_000)
+    async def ask(self, kinds: Iterable[str]) -> list[Asked]:
+        """Operations of these kinds, in their order, ready to be sent."""
+        drawn = [(kind, self.fresh.card(), self.fresh.money(2_000, 90_000)) for kind in kinds]
+        ready: dict[int, Asked] = {}
+
+        async def make_ready(place: int) -> None:
+            ready[place] = await self._ask(*drawn[place])
+
+        await all_of((make_ready(place) for place in range(len(drawn))), at_once=8)
+        return [ready[place] for place in range(len(drawn))]
+
+    async def _ask(self, kind: str, card: str, amount: Money) -> Asked:
         if kind in {"sale", "authorisation"}:
             body = payment_body(self.account, amount, card, capture=kind == "sale")
             body["reference"] = card.lower()[4:]

@@ -65,7 +65,9 @@ _FAULTS = (
 async def only_success_is_success(alice: Merchant, psp: Psp, fresh: Fresh) -> None:
     """Whatever goes wrong at the PSP, nothing is captured, refunded or voided unless it says so."""
     till = await Till.open(alice, psp, fresh)
-    attacks = [_Attack(await till.ask(kind), fault) for fault in _FAULTS for kind in KINDS]
+    faults = [fault for fault in _FAULTS for _ in KINDS]
+    asked = await till.ask(KINDS * len(_FAULTS))
+    attacks = [_Attack(one, fault) for one, fault in zip(asked, faults, strict=True)]
     await all_of(attack.send() for attack in attacks)
     with probe("what the service shows afterwards"):
         payments = await till.payments()

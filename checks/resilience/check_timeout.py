@@ -64,10 +64,11 @@ _SILENCES_TOLD = (
 async def no_answer_is_neither_paid_nor_declined(alice: Merchant, psp: Psp, fresh: Fresh) -> None:
     """A payment whose outcome the PSP did not tell is unknown, until the PSP tells."""
     till = await Till.open(alice, psp, fresh)
+    silences = [silence for silence in (*_SILENCES, *_SILENCES_TOLD) for _ in KINDS]
+    asked = await till.ask(KINDS * (len(_SILENCES) + len(_SILENCES_TOLD)))
     attacks = [
-        _Attack(await till.ask(kind), silence, told=silence in _SILENCES_TOLD)
-        for silence in (*_SILENCES, *_SILENCES_TOLD)
-        for kind in KINDS
+        _Attack(one, silence, told=silence in _SILENCES_TOLD)
+        for one, silence in zip(asked, silences, strict=True)
     ]
     await all_of(attack.send() for attack in attacks)
     with probe("what the service shows while the PSP is silent"):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import random
+import select
 import socket
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -170,7 +172,7 @@ class Replica:
         )
 
     async def _never_ready(self, process: Process, seconds: float) -> SubmissionError:
-        listens = await _listens(self.port)
+        listens = _listens(self.port)
         if listens:
             sentence = (
                 f"The service listened, but {self._web.ready} did not answer 2xx within "
@@ -273,13 +275,15 @@ def _is_free(port: int) -> bool:
     return True
 
 
-async def _listens(port: int) -> bool:
-    try:
-        _, writer = await asyncio.open_connection("127.0.0.1", port)
-    except OSError:
-        return False
-    writer.close()
-    return True
+def _listens(port: int) -> bool:
+    """Whether somebody does; on the loopback interface that is known at once."""
+    with socket.socket() as probe:
+        probe.setblocking(False)
+        error = probe.connect_ex(("127.0.0.1", port))
+        if error == errno.EINPROGRESS:
+            select.select([], [probe], [], 0)
+            error = probe.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        return error == 0
 
 
 async def _until_answering(port: int, path: str) -> None:
@@ -289,6 +293,8 @@ async def _until_answering(port: int, path: str) -> None:
 
 async def _answers(port: int, path: str) -> bool:
     """Whether a GET of the path is answered 2xx; no more than the status line is believed."""
+    if not _listens(port):
+        return False
     try:
         async with asyncio.timeout(READY_SECONDS / 4):
             reader, writer = await asyncio.open_connection("127.0.0.1", port)

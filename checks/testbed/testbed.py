@@ -17,7 +17,7 @@ import os
 import secrets
 import shutil
 from collections.abc import AsyncIterator, Coroutine, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
@@ -26,7 +26,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from checks.evidence import LogTail
-from checks.testbed.box import Box, Scratch, copy_submission
+from checks.testbed.box import Box, copy_submission
 from checks.testbed.control import Replica as Which
 from checks.testbed.databases import Database
 from checks.testbed.environment import Environment, environment
@@ -106,7 +106,7 @@ class Submission:
             template = await host.databases.template()
             stack.push_async_callback(_drop, host, template)
             await _build(box, manifest)
-            await _migrate(host, box, manifest, template)
+            await _together(_compile(box), _migrate(host, box, manifest, template))
             await host.databases.seal(template)
             yield cls(host, manifest, box, template, Secrets.fresh())
 
@@ -276,19 +276,17 @@ async def _build(box: Box, manifest: Manifest) -> None:
         own = box.owned(scratch)
         for command in manifest.service.build:
             await run_once(box, command, "build", own, {}, seconds=BUILD_SECONDS, builds=True)
-        await _compile(box, own)
 
 
-async def _compile(box: Box, own: Scratch) -> None:
+async def _compile(box: Box) -> None:
     """Byte code once, so that each replica need not make it again and throw it away.
 
     A module that does not compile says so when the service imports it, not here.
     """
     command = ("python", "-I", "-m", "compileall", "-q", ".")
-    try:
+    with box.scratch() as scratch, suppress(SubmissionError):
+        own = box.owned(scratch)
         await run_once(box, command, "build", own, {}, seconds=BUILD_SECONDS, builds=True)
-    except SubmissionError:
-        return
 
 
 async def _migrate(host: Host, box: Box, manifest: Manifest, template: Database) -> None:

@@ -11,7 +11,7 @@ import pytest_asyncio
 
 from checks.evidence import CheckVerdict, Verdict
 from checks.registry import Declaration
-from checks.runner import run_checks
+from checks.runner import Runner
 from tests.checks.lending import ADMIN, Lender, Service, lending
 
 HEAD = """
@@ -199,8 +199,8 @@ async def _run(
     socket: Path, root: Path, declarations: list[Declaration], seed: int = 7
 ) -> dict[str, CheckVerdict]:
     names = [declaration.id for declaration in declarations]
-    verdicts = run_checks(socket, names, seed, root=root, declarations=declarations, patience=60)
-    return {verdict.check: verdict async for verdict in verdicts}
+    async with Runner.launch(names, seed, root=root, declarations=declarations) as runner:
+        return {verdict.check: verdict async for verdict in runner.verdicts(socket, patience=60)}
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

@@ -1,5 +1,6 @@
 """The web application."""
 
+import gc
 import os
 import sys
 from collections.abc import AsyncIterator
@@ -51,4 +52,5 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     for router in routers:
         app.include_router(router)
     problems.install(app, [route for router in routers for route in router.routes])
+    gc.freeze()
     return app
