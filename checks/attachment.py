@@ -64,6 +64,8 @@ class Testbed:
         self.psp = Psp(control, lease)
         #: Set by a check that leaves the testbed as no other should find it.
         self.spoiled = False
+        #: The replicas that were killed and not started again.
+        self.killed: set[int] = set()
 
     @property
     def replicas(self) -> range:
@@ -76,11 +78,13 @@ class Testbed:
 
     async def kill(self, replica: int) -> None:
         """End a replica without warning."""
+        self.killed.add(replica)
         await self.control.replica_kill(self.lease, replica)
 
     async def start(self, replica: int) -> None:
         """Start a killed replica again."""
         await self.control.replica_start(self.lease, replica)
+        self.killed.discard(replica)
 
     @asynccontextmanager
     async def observer(self) -> AsyncIterator[asyncpg.Connection[Any]]:

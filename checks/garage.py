@@ -37,6 +37,14 @@ class Borrowed:
     sound: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class _Parked:
+    """A sound testbed between two checks, and the replicas that the one before has killed."""
+
+    lease: Lease
+    killed: frozenset[int] = frozenset()
+
+
 class Garage:
     """Lends exclusive testbeds to the checks of one session."""
 
@@ -47,7 +55,7 @@ class Garage:
         self._turns = {
             kind: asyncio.Semaphore(-(-count // IN_A_ROW)) for kind, count in self._left.items()
         }
-        self._idle: dict[_Kind, list[Lease]] = {kind: [] for kind in self._left}
+        self._idle: dict[_Kind, list[_Parked]] = {kind: [] for kind in self._left}
 
     @asynccontextmanager
     async def testbed(self, declaration: Declaration) -> AsyncIterator[Borrowed]:
@@ -55,31 +63,33 @@ class Garage:
         kind = _kind(declaration)
         async with self._turns[kind], self._room:
             idle = self._idle[kind]
-            lease = idle.pop() if idle else await self._lease(declaration)
-            testbed = Testbed(self._control, lease)
+            parked = idle.pop() if idle else _Parked(await self._lease(declaration))
+            testbed = Testbed(self._control, parked.lease)
             borrowed = Borrowed(testbed)
             try:
+                for replica in parked.killed:
+                    await testbed.start(replica)
                 yield borrowed
             finally:
                 await testbed.close()
                 if borrowed.sound:
                     await testbed.psp.lift()
-                    idle.append(lease)
+                    idle.append(_Parked(parked.lease, frozenset(testbed.killed)))
                 else:
-                    await self._control.release(lease)
+                    await self._control.release(parked.lease)
 
     async def done(self, declaration: Declaration) -> None:
         """A check has its verdict; testbeds that no other will want are ended."""
         kind = _kind(declaration)
         self._left[kind] -= 1
         while self._idle[kind] and len(self._idle[kind]) > self._left[kind]:
-            await self._control.release(self._idle[kind].pop())
+            await self._control.release(self._idle[kind].pop().lease)
 
     async def close(self) -> None:
         """End what is left."""
         for idle in self._idle.values():
             while idle:
-                await self._control.release(idle.pop())
+                await self._control.release(idle.pop().lease)
 
     async def _lease(self, declaration: Declaration) -> Lease:
         return await self._control.lease(

@@ -30,7 +30,7 @@ from harness.version import versions
 from scoring.competencies import competencies
 
 #: Cells under way at a time: while one starts its service, another's checks wait for theirs.
-AT_ONCE = 2
+AT_ONCE = 3
 
 
 @dataclass(slots=True)

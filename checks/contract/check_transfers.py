@@ -29,7 +29,7 @@ async def a_transfer_moves_money(alice: Merchant, bob: Merchant, fresh: Fresh) -
     own, theirs = await alice.open_account(), await bob.open_account()
     books, source = await _books(alice, (alice, own), (bob, theirs))
     for target in (own, theirs):
-        amount, reference = fresh.money(1, 5000), fresh.reference()
+        amount, reference = fresh.money(100, 5000), fresh.reference()
         body = transfer_body(source, target, amount) | {"reference": reference}
         answer = (await alice.post("/v1/transfers", body, key=fresh.key())).expect(201)
         made = answer.read(Transfer)
