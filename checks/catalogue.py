@@ -26,8 +26,8 @@ def files(root: Path = CHECKS) -> tuple[Path, ...]:
 def catalogue() -> tuple[Declaration, ...]:
     """Every check in the order of its file and its place in it, contract checks first.
 
-    Raises ``DeclarationError`` for one id used twice and for needs that are no contract checks, or
-    that go round in a circle.
+    Raises ``DeclarationError`` for one id used twice and for needs that are no contract checks,
+    are exclusive, or go round in a circle.
     """
     found: list[Declaration] = []
     for path in files():
@@ -49,6 +49,8 @@ def validate(declarations: Iterable[Declaration]) -> None:
         for need in declaration.needs:
             if need not in known or known[need].flaw is not None:
                 raise DeclarationError(f"{declaration.id} needs {need}: no such contract check.")
+            if known[need].exclusive:
+                raise DeclarationError(f"{declaration.id} needs {need}, which is exclusive.")
     for name in known:
         _walk(name, known, ())
 

@@ -2,14 +2,15 @@
 
 A check has its testbed to itself. What it leaves sound, with no fault scripted any more, goes on to
 the next check that wants the same settings; merchants of their own keep checks apart there, as on
-the shared one. Anything else is ended, and so is a testbed that no remaining check will want.
+the shared one, which is handed on likewise once nobody shares it any more. Anything else is ended,
+and so is a testbed that no remaining check will want.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -21,6 +22,9 @@ from checks.testbed.lease import Lease
 #: Exclusive testbeds in use at a time; and checks of the same settings for each testbed of theirs.
 AT_ONCE = 3
 IN_A_ROW = 5
+
+#: So few checks that want what the shared testbed has wait for it rather than start another.
+PATIENT = 2
 
 _Kind = tuple[bool, tuple[tuple[str, str], ...]]
 
@@ -48,12 +52,23 @@ class _Parked:
 class Garage:
     """Lends exclusive testbeds to the checks of one session."""
 
-    def __init__(self, control: Control, declarations: Iterable[Declaration]) -> None:
+    def __init__(
+        self,
+        control: Control,
+        declarations: Iterable[Declaration],
+        expected: Mapping[str, str] | None = None,
+    ) -> None:
+        """``expected`` are the settings of a shared testbed that ``hand_on`` will be told of."""
         self._control = control
+        self._expected = expected
         self._left = Counter(_kind(one) for one in declarations if one.exclusive)
         self._room = asyncio.Semaphore(AT_ONCE)
+        self._waiting = {
+            kind for kind, count in self._left.items() if self._awaits(kind) and count <= PATIENT
+        }
         self._turns = {
-            kind: asyncio.Semaphore(-(-count // IN_A_ROW)) for kind, count in self._left.items()
+            kind: asyncio.Semaphore(0 if kind in self._waiting else -(-count // IN_A_ROW))
+            for kind, count in self._left.items()
         }
         self._idle: dict[_Kind, list[_Parked]] = {kind: [] for kind in self._left}
 
@@ -77,6 +92,18 @@ class Garage:
                     idle.append(_Parked(parked.lease, frozenset(testbed.killed)))
                 else:
                     await self._control.release(parked.lease)
+
+    def hand_on(self, lease: Lease | None) -> None:
+        """The shared testbed is nobody's any more; ``None`` if it is not fit for others."""
+        for kind, turns in self._turns.items():
+            if lease is not None and self._awaits(kind) and self._left[kind]:
+                self._idle[kind].append(_Parked(lease))
+                turns.release()
+            elif kind in self._waiting:
+                turns.release()
+
+    def _awaits(self, kind: _Kind) -> bool:
+        return self._expected is not None and kind == (False, tuple(sorted(self._expected.items())))
 
     async def done(self, declaration: Declaration) -> None:
         """A check has its verdict; testbeds that no other will want are ended."""

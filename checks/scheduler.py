@@ -4,13 +4,14 @@ All checks run in one event loop, because they spend their time waiting for the 
 starts when the contract checks that it needs are secure and there is room. Shared checks use one
 testbed together. An exclusive check has a testbed to itself while it runs; when it leaves it sound,
 the next one that wants the same settings takes it over: starting one costs more than a check does.
+The shared testbed goes the same way in the end.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
-from contextlib import AbstractAsyncContextManager, nullcontext
+from contextlib import AbstractAsyncContextManager, nullcontext, suppress
 from typing import Any
 
 from checks.attachment import Testbed
@@ -20,6 +21,7 @@ from checks.registry import Declaration
 from checks.running import CheckRun, described, ruling
 from checks.testbed.control import Control
 from checks.testbed.errors import SubmissionError, TestbedError
+from checks.testbed.lending import SHARED_SETTINGS
 
 #: Shared checks under way at a time. More only makes each wait longer: the submission's processes
 #: are what takes the time.
@@ -53,8 +55,11 @@ class Scheduler:
         self._emit = emit
         self._shared_room = asyncio.Semaphore(SHARED_AT_ONCE)
         self._needed = {need for declaration, _ in checks.values() for need in declaration.needs}
-        self._garage = Garage(control, [declaration for declaration, _ in checks.values()])
+        declarations = [declaration for declaration, _ in checks.values()]
+        self._sharing = sum(not declaration.exclusive for declaration in declarations)
+        self._garage = Garage(control, declarations, SHARED_SETTINGS if self._sharing else None)
         self._shared: asyncio.Task[Testbed] | None = None
+        self._sound = True
         self._verdicts: dict[str, asyncio.Future[CheckVerdict]] = {}
 
     async def run(self) -> None:
@@ -78,6 +83,8 @@ class Scheduler:
             verdict = ruling(declaration, Verdict.ERROR, described(error), seed=self._seed)
         if declaration.exclusive:
             await self._garage.done(declaration)
+        else:
+            await self._shared_by_one_less(verdict)
         self._verdicts[name].set_result(verdict)
         self._emit(verdict)
 
@@ -129,6 +136,21 @@ class Scheduler:
     ) -> CheckVerdict:
         run = CheckRun(declaration, testbed, self._seed)
         return await run.decide(planner(run))
+
+    async def _shared_by_one_less(self, verdict: CheckVerdict) -> None:
+        """Hand the shared testbed on after the last check that shares it."""
+        self._sharing -= 1
+        self._sound &= verdict.verdict in _SOUND
+        if self._sharing:
+            return
+        lease = None
+        if self._shared is not None and self._shared.done() and not self._shared.exception():
+            testbed = self._shared.result()
+            with suppress(TestbedError):
+                await testbed.psp.lift()
+                if self._sound and not testbed.spoiled and not testbed.killed:
+                    lease = testbed.lease
+        self._garage.hand_on(lease)
 
     async def _attach_shared(self) -> Testbed:
         return Testbed(self._control, await self._control.lease("shared"))

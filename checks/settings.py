@@ -5,8 +5,10 @@ Checks of the same settings can follow one another on one testbed.
 
 from __future__ import annotations
 
-#: A claim whose holder is held up at a gate is not one whose holder died.
-PATIENT_CLAIMS = {"CLAIM_LEASE_SECONDS": "30"}
+from checks.testbed.lending import SHARED_SETTINGS
+
+#: As on the shared testbed, which such a check may take over once nobody shares it any more.
+PATIENT_CLAIMS = dict(SHARED_SETTINGS)
 
 #: Short enough that a PSP which hangs is given up quickly; faults do not open the breaker.
 IMPATIENT_CALLS = {

@@ -48,8 +48,9 @@ class _Running:
                 raise
 
 
-#: Faults that one check scripts must not open the circuit for all that share the testbed.
-_SHARED_SETTINGS = {"BREAKER_FAILURES": "1000"}
+#: Faults that one check scripts must not open the circuit for all that share the testbed, and a
+#: claim whose holder is held up, by a gate or a busy machine, is not one whose holder died.
+SHARED_SETTINGS = {"BREAKER_FAILURES": "1000", "CLAIM_LEASE_SECONDS": "30"}
 
 
 class Pool:
@@ -75,7 +76,7 @@ class Pool:
     async def shared(self) -> Testbed:
         """The shared testbed, with a worker; started when first asked for."""
         if self._shared is None:
-            self._shared = _Running(self._submission, worker=True, settings=_SHARED_SETTINGS)
+            self._shared = _Running(self._submission, worker=True, settings=SHARED_SETTINGS)
         return await self._shared.ready()
 
     async def take(self, name: str, *, worker: bool, settings: Mapping[str, str]) -> Testbed:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any, cast
 
-from checks.garage import AT_ONCE, Garage
+from checks.garage import AT_ONCE, PATIENT, Garage
 from checks.registry import Declaration
 from checks.testbed.control import Control
 from checks.testbed.lease import Lease
@@ -18,6 +18,7 @@ class Broker:
         self.lent: list[dict[str, str]] = []
         self.released: list[str] = []
         self.lifted: list[str] = []
+        self.started: list[int] = []
 
     async def lease(self, kind: str, *, worker: bool, settings: dict[str, str]) -> Lease:
         self.lent.append(dict(settings))
@@ -35,6 +36,12 @@ class Broker:
 
     async def release(self, lease: Lease) -> None:
         self.released.append(lease.id)
+
+    async def replica_kill(self, lease: Lease, replica: int) -> None:
+        pass
+
+    async def replica_start(self, lease: Lease, replica: int) -> None:
+        self.started.append(replica)
 
     async def psp_lift(self, lease: Lease, fault: str | None) -> None:
         self.lifted.append(lease.id)
@@ -54,9 +61,15 @@ async def _use(garage: Garage, check: Declaration, *, sound: bool = True) -> str
     return borrowed.testbed.lease.id
 
 
-def _garage(*checks: Declaration) -> tuple[Garage, Broker]:
+def _garage(*checks: Declaration, expected: dict[str, str] | None = None) -> tuple[Garage, Broker]:
     broker = Broker()
-    return Garage(cast(Control, cast(Any, broker)), checks), broker
+    return Garage(cast(Control, cast(Any, broker)), checks, expected), broker
+
+
+async def _shared(broker: Broker) -> Lease:
+    lease = await broker.lease("shared", worker=True, settings=GATED)
+    broker.lent.clear()
+    return lease
 
 
 async def test_a_sound_testbed_goes_on_and_ends_with_the_last() -> None:
@@ -112,3 +125,53 @@ async def test_what_no_check_came_for_is_ended() -> None:
     await _use(garage, checks[0])
     await garage.close()
     assert broker.released == ["t1"]
+
+
+async def test_few_checks_wait_for_the_shared_testbed() -> None:
+    checks = [_check(name, GATED) for name in "ab"]
+    garage, broker = _garage(*checks, expected=GATED)
+    using = [asyncio.create_task(_use(garage, check)) for check in checks]
+    await asyncio.sleep(0.01)
+    assert broker.lent == []
+    garage.hand_on(await _shared(broker))
+    assert await asyncio.gather(*using) == ["t1", "t1"]
+    assert broker.lent == []
+
+
+async def test_a_shared_testbed_that_is_not_fit_is_not_handed_on() -> None:
+    checks = [_check(name, GATED) for name in "ab"]
+    garage, broker = _garage(*checks, expected=GATED)
+    garage.hand_on(None)
+    assert [await _use(garage, check) for check in checks] == ["t1", "t1"]
+    assert broker.lent == [GATED]
+
+
+async def test_many_checks_do_not_wait_and_take_the_shared_testbed_as_well() -> None:
+    checks = [_check(f"c{number}", GATED) for number in range(PATIENT + 2)]
+    garage, broker = _garage(*checks, expected=GATED)
+    async with garage.testbed(checks[0]):
+        assert broker.lent == [GATED]
+        garage.hand_on(await _shared(broker))
+        assert await _use(garage, checks[1]) != "t1"
+    assert broker.lent == []
+
+
+async def test_other_settings_than_the_shared_ones_wait_for_nothing() -> None:
+    check = _check("a", {"OTHER": "1"})
+    garage, broker = _garage(check, expected=GATED)
+    assert await _use(garage, check) == "t1"
+    garage.hand_on(await _shared(broker))
+    await garage.close()
+    assert broker.lifted == ["t1"]
+
+
+async def test_a_killed_replica_is_started_for_the_next_check() -> None:
+    checks = [_check(name, GATED) for name in "ab"]
+    garage, broker = _garage(*checks)
+    async with garage.testbed(checks[0]) as borrowed:
+        await borrowed.testbed.kill(0)
+        borrowed.sound = True
+    await garage.done(checks[0])
+    assert broker.started == []
+    await _use(garage, checks[1])
+    assert broker.started == [0]
