@@ -268,7 +268,7 @@ class SubmissionFacts(Model):
 
 
 class ServiceState(Model):
-    """Whether the submission ran: ``failure`` is one sentence where it did not."""
+    """Whether the submission ran: ``failure`` is one sentence where it did not start, or run on."""
 
     started: bool
     failure: str | None = None

@@ -29,7 +29,7 @@ from checks.testbed.testbed import Submission as Prepared
 from exercises.bank import Bank, load_bank
 from exercises.exercise import Exercise, load_exercise, require_exercise
 from exercises.tree import write_tree
-from harness import facts
+from harness import endings, facts
 from harness.errors import DONE
 from harness.load import compare
 from harness.loop import run
@@ -174,7 +174,9 @@ async def _check_service(
             async for verdict in check(running):
                 seen.verdicts.append(facts.with_competencies(verdict, grading.bank))
                 progress.line(verdict_line(verdict))
-        seen.logs = await running.logs()
+        ended = await running.endings()
+        seen.service = ServiceState(started=True, failure=endings.sentence(ended))
+        seen.logs = endings.with_logs(await running.logs(), ended)
 
 
 def _note_failure(seen: _Seen, grading: Grading, failure: SubmissionError) -> None:

@@ -22,6 +22,7 @@ from checks.testbed.testbed import Host
 from exercises.bank import load_bank
 from exercises.exercise import load_exercise
 from exercises.tree import is_leaving
+from harness import endings
 from harness.errors import DONE, FOUND, UsageError
 from harness.exchanges import print_verdict
 from harness.loop import run
@@ -37,10 +38,14 @@ LOG_LINES = 20
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """What one run of the practice checks found; ``failure`` where the service did not run."""
+    """What one run of the practice checks found.
+
+    ``failure`` says why the service did not run, ``ended`` which of its processes did not run on.
+    """
 
     verdicts: tuple[CheckVerdict, ...] = ()
     failure: str = ""
+    ended: str | None = None
     logs: tuple[LogTail, ...] = ()
 
     @property
@@ -51,7 +56,7 @@ class Attempt:
     @property
     def clean(self) -> bool:
         """Whether everything that was asked is secure."""
-        return not self.failure and not self.wrong
+        return not self.failure and not self.ended and not self.wrong
 
 
 def practice(folder: Path, only: Sequence[str], *, watch: bool, as_json: bool) -> int:
@@ -69,6 +74,8 @@ def practice(folder: Path, only: Sequence[str], *, watch: bool, as_json: bool) -
     if as_json:
         json.dump([one.model_dump(mode="json") for one in attempt.verdicts], sys.stdout, indent=1)
         sys.stdout.write("\n")
+        if attempt.failure or attempt.ended:
+            sys.stderr.write(f"assay: {attempt.failure or attempt.ended}\n")
     else:
         show(attempt, Console(highlight=False, markup=False), every=True)
     return DONE if attempt.clean else FOUND
@@ -79,14 +86,16 @@ def show(attempt: Attempt, console: Console, *, every: bool) -> None:
     if attempt.failure:
         console.print(Text("The service does not run.", "bold red"))
         console.print(Text(attempt.failure))
-        for log in attempt.logs:
-            console.print(Text(f"\n{log.source}", "dim"))
-            console.print(Text("\n".join(log.text.splitlines()[-LOG_LINES:])))
+        _show_logs(attempt.logs, console)
         console.print(Text("\nNext: make the service start; what it printed is above.", "cyan"))
         return
     reached = [one for one in attempt.wrong if one.verdict is not Verdict.NOT_REACHED]
     for verdict in reached if every else reached[:1]:
         print_verdict(verdict, console, probes="none" if every else "attacks")
+        console.print()
+    if attempt.ended:
+        console.print(Text(attempt.ended, "bold red"))
+        _show_logs(attempt.logs, console)
         console.print()
     total, held = len(attempt.verdicts), len(attempt.verdicts) - len(attempt.wrong)
     console.print(_bar(held, total))
@@ -94,6 +103,12 @@ def show(attempt: Attempt, console: Console, *, every: bool) -> None:
         console.print(Text("All of it holds. Commit, and say why in the message.", "green"))
     elif reached:
         console.print(Text(f"Next: {reached[0].check}. {_advice(reached[0])}", "cyan"))
+
+
+def _show_logs(logs: Sequence[LogTail], console: Console) -> None:
+    for log in logs:
+        console.print(Text(f"\n{log.source}", "dim"))
+        console.print(Text("\n".join(log.text.splitlines()[-LOG_LINES:])))
 
 
 async def _once(submission: Submission, names: tuple[str, ...], progress: Progress) -> Attempt:
@@ -114,10 +129,15 @@ async def _attempt(
                 async for verdict in check(running):
                     verdicts.append(verdict)
                     progress.line(verdict_line(verdict))
+            ended = await running.endings()
     except SubmissionError as failure:
         return Attempt(failure=str(failure), logs=failure.logs)
     order = {name: place for place, name in enumerate(names)}
-    return Attempt(tuple(sorted(verdicts, key=lambda one: order[one.check])))
+    return Attempt(
+        tuple(sorted(verdicts, key=lambda one: order[one.check])),
+        ended=endings.sentence(ended),
+        logs=tuple(ending.log for ending in ended),
+    )
 
 
 async def _watch(folder: Path, names: tuple[str, ...], progress: Progress) -> int:

@@ -22,7 +22,7 @@ from checks.catalogue import catalogue
 from checks.evidence import CheckVerdict, LogTail
 from checks.runner import Runner
 from checks.testbed.broker import Broker
-from checks.testbed.control import Control
+from checks.testbed.control import Control, Ending
 from checks.testbed.lease import Lease
 from checks.testbed.testbed import Host, Submission
 from exercises.tree import Tree, write_tree
@@ -35,6 +35,10 @@ class Session:
     broker: Broker
     control: Control
     shared: Lease
+
+    async def endings(self) -> tuple[Ending, ...]:
+        """The processes of the service that have ended though nobody ended them."""
+        return await self.control.endings()
 
     async def logs(self) -> tuple[LogTail, ...]:
         """The end of what each process of the shared testbed has printed."""

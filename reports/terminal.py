@@ -109,6 +109,10 @@ def _title(evidence: Evidence) -> Text:
         title = Text.assemble(
             title, ("\nThe service did not start ", "red"), f"({evidence.service.stage}): ", failure
         )
+    elif evidence.service.failure:
+        title = Text.assemble(
+            title, ("\nThe service did not run on: ", "red"), _plain(evidence.service.failure)
+        )
     return title
 
 

@@ -21,7 +21,7 @@ from typing import Any, Literal, Self
 from pydantic import TypeAdapter, ValidationError
 
 from checks.evidence import JournalEntry
-from checks.testbed.control import LINE_LIMIT, Statement
+from checks.testbed.control import LINE_LIMIT, Ending, Statement
 from checks.testbed.errors import MachineError, SubmissionError, TestbedError, UsageError
 from checks.testbed.faults import Fault
 from checks.testbed.lending import Pool
@@ -29,6 +29,7 @@ from checks.testbed.testbed import Submission, Testbed
 
 _JOURNAL = TypeAdapter(tuple[JournalEntry, ...])
 _STATEMENTS = TypeAdapter(tuple[Statement, ...])
+_ENDINGS = TypeAdapter(tuple[Ending, ...])
 _SHARED = "shared"
 
 
@@ -128,6 +129,8 @@ class Broker:
     async def _perform(self, method: str, params: dict[str, Any], borrower: _Borrower) -> Any:
         if method == "lease":
             return await self._lease(borrower, **params)
+        if method == "endings":
+            return list(_ENDINGS.dump_python(self._pool.endings()))
         if method == "release":
             return await self._release(borrower, **params)
         handler = self._methods.get(method)

@@ -46,6 +46,18 @@ class SqlCount(BaseModel):
     sessions: int
 
 
+class Ending(BaseModel):
+    """A process of the submission that ended though nobody ended it.
+
+    ``how`` goes on from its name: ``exited with status 3``.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    how: str
+    log: LogTail
+
+
 class Statement(BaseModel):
     """One execution seen by the SQL proxy; ``index`` counts up from 0 for each endpoint.
 
@@ -63,6 +75,7 @@ class Statement(BaseModel):
 
 
 _STATEMENTS = TypeAdapter(tuple[Statement, ...])
+_ENDINGS = TypeAdapter(tuple[Ending, ...])
 
 
 class Control:
@@ -247,6 +260,10 @@ class Control:
     async def logs(self, lease: Lease) -> tuple[LogTail, ...]:
         """The end of what each process of the submission printed."""
         return _LOGS.validate_python(await self.call("logs", lease=lease.id))
+
+    async def endings(self) -> tuple[Ending, ...]:
+        """The processes of all testbeds that have ended of their own accord so far."""
+        return _ENDINGS.validate_python(await self.call("endings"))
 
     async def call(self, method: str, **params: object) -> Any:
         """One request of the protocol, and its result."""

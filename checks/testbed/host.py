@@ -14,11 +14,16 @@ from typing import Self
 
 from checks.evidence import Isolation
 from checks.testbed.databases import Databases
+from checks.testbed.errors import UsageError
 from checks.testbed.isolation import choose, offer
 from checks.testbed.postgres import Server, open_server
 from checks.testbed.process import Janitor
 
 _OPEN_FILES = 65_536
+
+#: Bytes of the temporary folder's name. A Unix socket's has 107 at most (unix(7)), and that of the
+#: database server lies 45 below.
+_LONGEST_PLACE = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +48,8 @@ class Host:
         """Start the database server and look what isolation there is.
 
         Raises ``UsageError`` where submissions cannot be confined and are not ``trusted``, or
-        ``ASSAY_DATABASE_URL`` names no usable server; ``MachineError`` where PostgreSQL does not
-        start.
+        ``ASSAY_DATABASE_URL`` names no usable server, or ``TMPDIR`` has too long a name;
+        ``MachineError`` where PostgreSQL does not start.
         """
         isolation = choose(offer(), trusted=trusted)
         _allow_open_files()
@@ -89,7 +94,13 @@ async def _run_folder() -> AsyncIterator[tuple[Path, int]]:
 
 
 def _fresh_folder() -> Path:
-    folder = Path(tempfile.mkdtemp(prefix="assay-"))
+    place = tempfile.gettempdir()
+    if len(place.encode()) > _LONGEST_PLACE:
+        raise UsageError(
+            f"The temporary folder {place} has too long a name for the sockets in it: set TMPDIR"
+            f" to one of at most {_LONGEST_PLACE} characters."
+        )
+    folder = Path(tempfile.mkdtemp(prefix="assay-", dir=place))
     folder.chmod(0o711)
     (folder / "private").mkdir(mode=0o700)
     return folder

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Self
 
+from checks.testbed.control import Ending
 from checks.testbed.testbed import Submission, Testbed
 
 
@@ -23,6 +24,12 @@ class _Running:
     async def ready(self) -> Testbed:
         """The testbed once it is ready; raises what starting it raised."""
         return await asyncio.shield(self._started)
+
+    def endings(self) -> tuple[Ending, ...]:
+        """The processes that have ended of their own accord, once it was ready."""
+        if not self._started.done() or self._started.cancelled() or self._started.exception():
+            return ()
+        return self._started.result().endings()
 
     async def end(self) -> None:
         """End it, ready or not, and wait until all of it is gone."""
@@ -60,6 +67,7 @@ class Pool:
         self._submission = submission
         self._shared: _Running | None = None
         self._lent: dict[str, _Running] = {}
+        self._endings: list[Ending] = []
 
     @classmethod
     @asynccontextmanager
@@ -93,4 +101,13 @@ class Pool:
         """End an exclusive testbed; one that is not lent is passed over."""
         running = self._lent.pop(name, None)
         if running is not None:
+            self._endings += running.endings()
             await running.end()
+
+    def endings(self) -> tuple[Ending, ...]:
+        """The processes that have ended of their own accord, in testbeds given back as well."""
+        there = [self._shared] if self._shared else []
+        return (
+            *self._endings,
+            *(ending for running in (*there, *self._lent.values()) for ending in running.endings()),
+        )

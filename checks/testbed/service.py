@@ -3,28 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import os
-import random
-import select
-import socket
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from checks.evidence import LogTail
 from checks.testbed.box import Box, Scratch
-from checks.testbed.errors import MachineError, Stage, SubmissionError
+from checks.testbed.control import Ending
+from checks.testbed.errors import Stage, SubmissionError
 from checks.testbed.manifest import Command, with_port
+from checks.testbed.ports import free_port, is_free, listens, until_answering
 from checks.testbed.process import CommandError, Exit, Process
 
 #: Seconds that each has.
 BUILD_SECONDS, MIGRATE_SECONDS, READY_SECONDS = 300.0, 60.0, 20.0
 
-#: Below the range that outgoing connections take their ports from.
-_PORTS = range(15_000, 32_000)
 _PORT_ATTEMPTS = 3
-_POLL_SECONDS = 0.02
-_ANSWER_LIMIT = 4096
 _MOST_PATIENCE = 6.0
 
 
@@ -108,7 +102,7 @@ class Replica:
                 await self._start()
             except SubmissionError:
                 # Somebody may have taken the port between our choosing it and the service's bind.
-                taken = fresh and not _is_free(self.port)
+                taken = fresh and not is_free(self.port)
                 if not taken or attempt == _PORT_ATTEMPTS - 1:
                     raise
                 self.port = 0
@@ -121,6 +115,11 @@ class Replica:
             ended = await self._process.end()
             self._last = (ended.log, ended.truncated)
             self._process = None
+
+    @property
+    def ending(self) -> Ending | None:
+        """How it ended, if it did so of its own accord."""
+        return _ending(self._process, f"replica {self._number}")
 
     async def log(self) -> LogTail:
         """The end of what it printed; of the last run, when it does not run."""
@@ -147,7 +146,7 @@ class Replica:
             raise
 
     async def _until_ready(self, process: Process) -> None:
-        answering = asyncio.create_task(_until_answering(self.port, self._web.ready))
+        answering = asyncio.create_task(until_answering(self.port, self._web.ready))
         seconds = patience(READY_SECONDS)
         try:
             await asyncio.wait(
@@ -172,8 +171,8 @@ class Replica:
         )
 
     async def _never_ready(self, process: Process, seconds: float) -> SubmissionError:
-        listens = _listens(self.port)
-        if listens:
+        listening = listens(self.port)
+        if listening:
             sentence = (
                 f"The service listened, but {self._web.ready} did not answer 2xx within "
                 f"{seconds:.0f} s."
@@ -184,7 +183,7 @@ class Replica:
             )
         ended = await process.end()
         return SubmissionError(
-            sentence, "ready" if listens else "start", _logs(f"replica {self._number}", ended)
+            sentence, "ready" if listening else "start", _logs(f"replica {self._number}", ended)
         )
 
 
@@ -242,6 +241,11 @@ class Worker:
             self._last = (ended.log, ended.truncated)
             self._process = None
 
+    @property
+    def ending(self) -> Ending | None:
+        """How it ended, if it did so of its own accord."""
+        return _ending(self._process, "worker")
+
     async def log(self) -> LogTail:
         """The end of what it printed; of the last run, when it does not run."""
         text, truncated = await self._process.log() if self._process else self._last
@@ -257,63 +261,11 @@ def patience(seconds: float) -> float:
     return seconds * min(max(crowding, 1.0), _MOST_PATIENCE)
 
 
-def free_port() -> int:
-    """A port of 127.0.0.1 that nobody listens on just now."""
-    for port in random.sample(_PORTS, 200):
-        if _is_free(port):
-            return port
-    raise MachineError("No free TCP port was found at 127.0.0.1.")
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True
-
-
-def _listens(port: int) -> bool:
-    """Whether somebody does; on the loopback interface that is known at once."""
-    with socket.socket() as probe:
-        probe.setblocking(False)
-        error = probe.connect_ex(("127.0.0.1", port))
-        if error == errno.EINPROGRESS:
-            select.select([], [probe], [], 0)
-            error = probe.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-        return error == 0
-
-
-async def _until_answering(port: int, path: str) -> None:
-    while not await _answers(port, path):  # noqa: ASYNC110 - only asking tells
-        await asyncio.sleep(_POLL_SECONDS)
-
-
-async def _answers(port: int, path: str) -> bool:
-    """Whether a GET of the path is answered 2xx; no more than the status line is believed."""
-    if not _listens(port):
-        return False
-    try:
-        async with asyncio.timeout(READY_SECONDS / 4):
-            reader, writer = await asyncio.open_connection("127.0.0.1", port)
-            try:
-                host = f"127.0.0.1:{port}"
-                request = f"GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"
-                writer.write(request.encode())
-                head = b""
-                while b"\n" not in head and len(head) < _ANSWER_LIMIT:
-                    chunk = await reader.read(_ANSWER_LIMIT)
-                    if not chunk:
-                        break
-                    head += chunk
-            finally:
-                writer.close()
-    except (OSError, TimeoutError):
-        return False
-    words = head.split(b"\r\n", 1)[0].split(b" ")
-    return len(words) > 1 and words[0].startswith(b"HTTP/1.") and words[1][:1] == b"2"
+def _ending(process: Process | None, source: str) -> Ending | None:
+    if process is None or not process.exited.done():
+        return None
+    exit_ = process.exited.result()
+    return Ending(how=exit_.describe(), log=_logs(source, exit_)[0])
 
 
 def _logs(source: str, exit_: Exit) -> tuple[LogTail, ...]:

@@ -27,6 +27,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from checks.evidence import LogTail
 from checks.testbed.box import Box, copy_submission
+from checks.testbed.control import Ending
 from checks.testbed.control import Replica as Which
 from checks.testbed.databases import Database
 from checks.testbed.environment import Environment, environment
@@ -166,6 +167,11 @@ class Testbed:
     async def logs(self) -> tuple[LogTail, ...]:
         """The end of what each process printed."""
         return tuple(await asyncio.gather(*(one.log() for one in self.replicas), self.worker.log()))
+
+    def endings(self) -> tuple[Ending, ...]:
+        """The processes that have ended of their own accord."""
+        found = (*(replica.ending for replica in self.replicas), self.worker.ending)
+        return tuple(ending for ending in found if ending is not None)
 
     def lease(self, name: str, kind: Literal["shared", "exclusive"], control: str) -> Lease:
         """What a check is handed to use it."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import time
@@ -11,22 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.harness.commands import assay
+
 COMMANDS = (
     *("doctor", "list", "start", "check", "grade", "score"),
     *("replay", "calibrate", "serve", "learn", "demo"),
 )
-
-
-def assay(*arguments: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "harness", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-        cwd=cwd,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
-    )
 
 
 @pytest.mark.parametrize("command", COMMANDS)

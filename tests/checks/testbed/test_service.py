@@ -10,7 +10,7 @@ import httpx
 import psutil
 import pytest
 
-from checks.testbed import service, testbed
+from checks.testbed import ports, service, testbed
 from checks.testbed.errors import SubmissionError
 from checks.testbed.host import Host
 from checks.testbed.testbed import Submission
@@ -157,8 +157,8 @@ async def test_a_port_that_is_taken_is_passed_over(
     host: Host, submission: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        ports = iter([taken.getsockname()[1], service.free_port()])
-        monkeypatch.setattr(service, "free_port", lambda: next(ports))
+        given = iter([taken.getsockname()[1], ports.free_port()])
+        monkeypatch.setattr(service, "free_port", lambda: next(given))
         async with (
             Submission.prepare(host, submission(READY + "serve()")) as prepared,
             prepared.testbed(replicas=1) as running,
