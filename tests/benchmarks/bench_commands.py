@@ -30,7 +30,9 @@ def first_verdict(*arguments: str) -> float:
     """Seconds until a command prints the first line with a verdict."""
     began = time.perf_counter()
     command = [str(ASSAY), *arguments]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as process:
         assert process.stdout is not None
         seconds = next(
             (time.perf_counter() - began for line in process.stdout if VERDICT.search(line)), None

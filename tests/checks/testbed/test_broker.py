@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from pathlib import Path
 
 import asyncpg
@@ -172,6 +173,27 @@ async def test_the_logs_of_every_process_are_read(control: Control) -> None:
         while "said by one" not in (logs := await control.logs(lease))[1].text:
             await asyncio.sleep(0.02)
     assert [log.source for log in logs] == ["replica 0", "replica 1", "worker"]
+
+
+async def test_what_ended_of_its_own_accord_is_told(hostile: Submission) -> None:
+    async with (
+        Broker.open(hostile) as own,
+        await Control.connect(own.socket) as control,
+        asyncio.timeout(30),
+    ):
+        lease = await control.lease("exclusive")
+        await control.replica_kill(lease, 1)
+        assert await control.endings() == ()
+        with suppress(httpx.TransportError):
+            await run(lease, "import os; print('last words', flush=True); os._exit(4)")
+        while not (told := await control.endings()):
+            await asyncio.sleep(0.01)
+        assert [(one.how, one.log.source) for one in told] == [
+            ("exited with status 4", "replica 0")
+        ]
+        assert "last words" in told[0].log.text
+        await control.release(lease)
+        assert await control.endings() == told
 
 
 async def test_a_request_that_makes_no_sense_is_a_sentence(control: Control) -> None:
