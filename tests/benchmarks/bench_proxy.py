@@ -92,7 +92,9 @@ async def main() -> None:
             )
             assert proxy.stdout is not None
             await compare(server, int(await proxy.stdout.readline()))
-            await proxy.communicate()
+            assert proxy.stdin is not None
+            proxy.stdin.close()
+            await proxy.wait()
 
 
 if __name__ == "__main__":
