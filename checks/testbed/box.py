@@ -14,7 +14,7 @@ from pathlib import Path
 from checks.testbed.confine import Confinement, Mechanism
 from checks.testbed.environment import Environment
 from checks.testbed.errors import SubmissionError
-from checks.testbed.keeper import Order
+from checks.testbed.order import Order
 from checks.testbed.users import private_user
 
 #: Not part of what is run: histories, environments and caches of the candidate's machine.

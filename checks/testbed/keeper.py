@@ -2,8 +2,8 @@
 
 The keeper is the tree's subreaper, so nothing that the tree forks can leave it, whatever sessions
 it makes. It holds one end of a socket pair; when the other end closes, because the harness says so
-or because it was killed, it ends the whole tree and leaves. Standard library only; started by
-``process.py`` as ``python -I -S -c BOOT FD``.
+or because it was killed, it ends the whole tree and leaves. Standard library only, in all that it
+imports; started by ``process.py`` as ``python -I -S -c BOOT FD``.
 
 From the harness, one line each: first the order, as JSON; then ``end``, ``pause``, ``resume``,
 ``log``. To the harness, JSON lines: ``started``, ``failed``, ``paused``, ``resumed``, ``log``,
@@ -13,62 +13,27 @@ From the harness, one line each: first the order, as JSON; then ``end``, ``pause
 from __future__ import annotations
 
 import ctypes
-import fcntl
 import json
 import os
-import resource
 import select
-import shutil
 import signal
 import socket
 import sys
 import time
 import traceback
-from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import Any
 
-from checks.testbed.confine import Confinement, Limits, apply
+from checks.testbed.confine import apply
+from checks.testbed.descendants import descendants, proportional, resident, state
+from checks.testbed.folders import clean, sizes
+from checks.testbed.order import Order
 
 _PR_SET_CHILD_SUBREAPER = 36
 _RING = 64 * 1024
 _WATCH_SECONDS = 0.5
 _ENDING_SECONDS = 20.0
 _STOPPING_SECONDS = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """What a keeper is to run.
-
-    ``environment`` is all that the process gets. ``end_signal`` is sent to the first process, which
-    has ``grace`` seconds before the tree is killed. ``watched`` are the folders whose size counts.
-    """
-
-    argv: list[str]
-    environment: dict[str, str]
-    folder: str
-    confinement: Confinement = field(default_factory=Confinement)
-    end_signal: int = signal.SIGKILL
-    grace: float = 0.0
-    watched: tuple[str, ...] = ()
-
-    def to_json(self) -> str:
-        """One line of JSON."""
-        return json.dumps(asdict(self))
-
-    @classmethod
-    def from_json(cls, text: str) -> Order:
-        """The inverse of ``to_json``."""
-        raw: dict[str, Any] = json.loads(text)
-        confinement = raw.pop("confinement")
-        limits = confinement.pop("limits")
-        return cls(
-            confinement=Confinement(limits=Limits(**limits) if limits else None, **confinement),
-            **raw,
-        )
 
 
 class Keeper:
@@ -189,7 +154,7 @@ class Keeper:
     def _signal_tree(self, number: int) -> None:
         """Twice, because a process may have forked while the first round went on."""
         for _ in range(2):
-            for pid in list(_descendants(os.getpid())):
+            for pid in list(descendants(os.getpid())):
                 with suppress(ProcessLookupError):
                     os.kill(pid, number)
 
@@ -197,7 +162,7 @@ class Keeper:
         """A signal to stop is obeyed when its process next leaves the kernel."""
         deadline = time.monotonic() + _STOPPING_SECONDS
         while time.monotonic() < deadline:
-            if all(_state(pid) in "TtZXD" for pid in _descendants(os.getpid())):
+            if all(state(pid) in "TtZXD" for pid in descendants(os.getpid())):
                 return
             time.sleep(0.001)
 
@@ -275,16 +240,16 @@ class Keeper:
         limits = self._order.confinement.limits
         if limits is None:
             return None
-        tree = list(_descendants(os.getpid()))
+        tree = list(descendants(os.getpid()))
         # Pages that forks share count for each in the first figure; the second costs more to ask.
-        for measure in (_resident, _proportional):
+        for measure in (resident, proportional):
             if sum(map(measure, tree)) <= limits.memory:
                 break
         else:
             return "memory"
         size = entries = 0
         for folder in self._order.watched:
-            for entry in _walk(folder):
+            for entry in sizes(folder):
                 size += entry
                 entries += 1
                 if size > limits.disk or entries > limits.disk_entries:
@@ -294,86 +259,6 @@ class Keeper:
     def _tell(self, **message: object) -> None:
         with suppress(OSError):
             self._harness.sendall(json.dumps(message).encode() + b"\n")
-
-
-def _descendants(pid: int) -> Iterator[int]:
-    """All processes below one, by the kernel's own lists of children."""
-    waiting = [pid]
-    while waiting:
-        try:
-            tasks = os.listdir(f"/proc/{waiting[-1]}/task")  # noqa: PTH208 - names are all it needs
-        except OSError:
-            tasks = []
-        parent = waiting.pop()
-        for task in tasks:
-            try:
-                children = Path(f"/proc/{parent}/task/{task}/children").read_text().split()
-            except OSError:
-                continue
-            for child in map(int, children):
-                yield child
-                waiting.append(child)
-
-
-def _state(pid: int) -> str:
-    """The letter for a process's state (``man 5 proc_pid_stat``); X where it is gone."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][:1] or "X"
-    except OSError:
-        return "X"
-
-
-def _resident(pid: int) -> int:
-    try:
-        fields = Path(f"/proc/{pid}/statm").read_text().split()
-    except OSError:
-        return 0
-    return int(fields[1]) * resource.getpagesize() if len(fields) > 1 else 0
-
-
-def _proportional(pid: int) -> int:
-    """Resident memory with each shared page divided among those that share it."""
-    try:
-        text = Path(f"/proc/{pid}/smaps_rollup").read_text()
-    except OSError:
-        return 0
-    found = (line.split() for line in text.splitlines() if line.startswith("Pss:"))
-    return sum(int(words[1]) * 1024 for words in found)
-
-
-def _walk(folder: str) -> Iterator[int]:
-    """The size on disk of everything in a folder; links are not followed."""
-    waiting = [folder]
-    while waiting:
-        try:
-            with os.scandir(waiting.pop()) as entries:
-                for entry in entries:
-                    with suppress(OSError):
-                        yield entry.stat(follow_symlinks=False).st_blocks * 512
-                        if entry.is_dir(follow_symlinks=False):
-                            waiting.append(entry.path)
-        except OSError:
-            continue
-
-
-def _clean(folder: str) -> None:
-    """The janitor: once every keeper is gone, remove the harness's run folder."""
-    with suppress(FileNotFoundError), (Path(folder) / "lock").open() as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        shutil.rmtree(folder, onerror=_insist)
-    shutil.rmtree(folder, ignore_errors=True)
-
-
-def _insist(remove: Any, path: str, _: object) -> None:
-    """Somebody may have taken the rights off a folder; they are ours to take back."""
-    with suppress(OSError):
-        Path(path).parent.chmod(0o700)
-        if not Path(path).is_symlink():
-            Path(path).chmod(0o700)
-        if remove in (os.open, os.scandir, os.lstat):
-            shutil.rmtree(path, ignore_errors=True)
-        else:
-            remove(path)
 
 
 def _first_line(harness: socket.socket) -> str:
@@ -402,7 +287,7 @@ def main(descriptor: int) -> None:
         if "clean" in raw:
             while harness.recv(4096):
                 pass
-            _clean(raw["clean"])
+            clean(raw["clean"])
             return
         try:
             ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from checks.testbed.errors import MachineError
-from checks.testbed.keeper import Order
+from checks.testbed.order import Order
 
 _ROOT = str(Path(__file__).resolve().parents[2])
 _BOOT = (

@@ -13,39 +13,32 @@ SQL proxy for each of these, and its own simulators.
 from __future__ import annotations
 
 import asyncio
-import os
 import secrets
-import shutil
 from collections.abc import AsyncIterator, Coroutine, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
 from checks.evidence import LogTail
-from checks.testbed.box import Box, copy_submission
+from checks.testbed.box import Box
 from checks.testbed.control import Ending
 from checks.testbed.control import Replica as Which
+from checks.testbed.credentials import Credentials
 from checks.testbed.databases import Database
-from checks.testbed.environment import Environment, environment
-from checks.testbed.errors import SubmissionError, TestbedError
+from checks.testbed.environment import environment
+from checks.testbed.errors import TestbedError
 from checks.testbed.host import DatabaseUpstream, Host
 from checks.testbed.lease import Lease
 from checks.testbed.manifest import Manifest, read_manifest
+from checks.testbed.preparing import boxed, build, compile_python, migrate
 from checks.testbed.proxy import Endpoint
 from checks.testbed.psp import Psp
 from checks.testbed.service import (
-    BUILD_SECONDS,
-    MIGRATE_SECONDS,
     Replica,
     Web,
     Worker,
-    run_once,
 )
-from checks.testbed.users import private_user
 
 __all__ = ["Host", "Submission", "Testbed"]
 
@@ -57,32 +50,6 @@ _NOBODY = "http://127.0.0.1:9"
 
 
 @dataclass(frozen=True, slots=True)
-class Secrets:
-    """What a submission's service is trusted with; the same in all its testbeds.
-
-    The keys are PEM, an Ed25519 pair.
-    """
-
-    admin_token: str
-    jwt_private_key: str
-    jwt_public_key: str
-
-    @classmethod
-    def fresh(cls) -> Self:
-        """New ones, from the system's source of randomness."""
-        key = Ed25519PrivateKey.generate()
-        private = key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-        public = key.public_key().public_bytes(
-            serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
-        )
-        return cls(secrets.token_urlsafe(32), private.decode(), public.decode())
-
-
-@dataclass(frozen=True, slots=True)
 class Submission:
     """A submission made ready: its environment, its built copy, its migrated database."""
 
@@ -90,7 +57,7 @@ class Submission:
     manifest: Manifest
     box: Box
     template: Database
-    secrets: Secrets
+    credentials: Credentials
 
     @classmethod
     @asynccontextmanager
@@ -103,13 +70,13 @@ class Submission:
         manifest = read_manifest(folder)
         async with AsyncExitStack() as stack:
             provided = await environment(folder, manifest)
-            box = await stack.enter_async_context(_boxed(host, folder, provided))
+            box = await stack.enter_async_context(boxed(host, folder, provided))
             template = await host.databases.template()
             stack.push_async_callback(_drop, host, template)
-            await _build(box, manifest)
-            await _together(_compile(box), _migrate(host, box, manifest, template))
+            await build(box, manifest)
+            await _together(compile_python(box), migrate(host, box, manifest, template))
             await host.databases.seal(template)
-            yield cls(host, manifest, box, template, Secrets.fresh())
+            yield cls(host, manifest, box, template, Credentials.fresh())
 
     @asynccontextmanager
     async def testbed(
@@ -175,7 +142,7 @@ class Testbed:
 
     def lease(self, name: str, kind: Literal["shared", "exclusive"], control: str) -> Lease:
         """What a check is handed to use it."""
-        given = self.submission.secrets
+        given = self.submission.credentials
         return Lease(
             id=name,
             kind=kind,
@@ -223,8 +190,8 @@ async def _lay_out(
             "FX_URL": _NOBODY,
             "NOTIFIER_URL": _NOBODY,
             "BROKER_URL": "",
-            "ADMIN_TOKEN": submission.secrets.admin_token,
-            "JWT_PRIVATE_KEY": submission.secrets.jwt_private_key,
+            "ADMIN_TOKEN": submission.credentials.admin_token,
+            "JWT_PRIVATE_KEY": submission.credentials.jwt_private_key,
             "PUBLIC_URL": PUBLIC_URL,
             **settings,
         }
@@ -259,57 +226,6 @@ async def _lay_out(
         psp=psp,
         settings=settings,
     )
-
-
-@asynccontextmanager
-async def _boxed(host: Host, folder: Path, provided: Environment) -> AsyncIterator[Box]:
-    """The submission's copy, in a folder that its own group alone can enter."""
-    with private_user() as uid:
-        place = host.folder / f"submission-{secrets.token_hex(4)}"
-        place.mkdir(mode=0o710)
-        if uid is not None:
-            os.chown(place, 0, uid)
-        source = place / "source"
-        try:
-            await asyncio.to_thread(copy_submission, folder, source, uid, uid)
-            yield Box(place, source, provided, host.isolation.mechanism, uid, uid, host.held)
-        finally:
-            await asyncio.to_thread(shutil.rmtree, place, ignore_errors=True)
-
-
-async def _build(box: Box, manifest: Manifest) -> None:
-    with box.scratch() as scratch:
-        own = box.owned(scratch)
-        for command in manifest.service.build:
-            await run_once(box, command, "build", own, {}, seconds=BUILD_SECONDS, builds=True)
-
-
-async def _compile(box: Box) -> None:
-    """Byte code once, so that each replica need not make it again and throw it away.
-
-    A module that does not compile says so when the service imports it, not here.
-    """
-    command = ("python", "-I", "-m", "compileall", "-q", ".")
-    with box.scratch() as scratch, suppress(SubmissionError):
-        own = box.owned(scratch)
-        await run_once(box, command, "build", own, {}, seconds=BUILD_SECONDS, builds=True)
-
-
-async def _migrate(host: Host, box: Box, manifest: Manifest, template: Database) -> None:
-    if not manifest.service.migrate:
-        return
-    began = asyncio.get_running_loop().time()
-    async with Endpoint(DatabaseUpstream(host.server), began) as endpoint:
-        with box.scratch() as scratch:
-            await run_once(
-                box,
-                manifest.service.migrate,
-                "migrate",
-                scratch,
-                {"DATABASE_URL": template.url(endpoint.port)},
-                seconds=MIGRATE_SECONDS,
-                connect=(endpoint.port,),
-            )
 
 
 async def _drop(host: Host, database: Database) -> None:

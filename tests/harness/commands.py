@@ -53,13 +53,13 @@ def assay(
     )
 
 
-def submission(folder: Path, code: str) -> Path:
-    """A submission without requirements whose service is this code."""
+def submission(folder: Path, code: str, name: str = "service.py") -> Path:
+    """A submission without requirements whose service is this code, in a file of this name."""
     folder.mkdir()
-    (folder / "service.py").write_text(code)
+    (folder / name).write_text(code)
     (folder / "requirements.txt").write_text("")
     (folder / "assay.toml").write_text(
         '[runtime]\nkind = "python"\n'
-        '[service]\ncontract = "v1"\nweb = ["python", "service.py", "{port}"]\n'
+        f'[service]\ncontract = "v1"\nweb = ["python", "{name}", "{{port}}"]\n'
     )
     return folder

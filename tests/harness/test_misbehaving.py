@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -80,14 +81,16 @@ def test_it_exits_half_way(tmp_path: Path, temporary: Path) -> None:
             0,
             "",
         ),
-        ("subprocess.Popen(['sleep', '98701'], start_new_session=True); serve()", 0, ""),
+        ("subprocess.Popen(['sleep', CHILD], start_new_session=True); serve()", 0, ""),
     ],
     ids=["another port", "exits", "prints without end", "leaves children"],
 )
 def test_what_does_not_behave_is_practised_with(
     tmp_path: Path, temporary: Path, code: str, status: int, sentence: str
 ) -> None:
-    folder = submission(tmp_path / "it", READY + code)
+    name = f"service-{secrets.token_hex(6)}.py"
+    child = str(10**6 + secrets.randbelow(10**6))  # seconds to sleep; by them it is known
+    folder = submission(tmp_path / "it", f"{READY}CHILD = {child!r}\n{code}", name)
     before = sorted(folder.rglob("*"))
     done = assay("check", folder, "--only", CHECK, "--json", TMPDIR=str(temporary))
     assert done.returncode == status, done.stderr
@@ -96,8 +99,8 @@ def test_what_does_not_behave_is_practised_with(
     found = json.loads(done.stdout)
     assert [one["check"] for one in found] == ([] if sentence else [CHECK])
     assert sorted(folder.rglob("*")) == before
-    assert not running("98701")
-    assert not running("service.py")
+    assert not running(child)
+    assert not running(name)
     assert sorted(path.name for path in temporary.iterdir()) == []
 
 

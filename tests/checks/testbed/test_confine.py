@@ -14,7 +14,7 @@ from checks.testbed import landlock
 from checks.testbed.confine import Confinement, Limits, Mechanism
 from checks.testbed.errors import UsageError
 from checks.testbed.isolation import Offer, choose, offer
-from checks.testbed.keeper import Order
+from checks.testbed.order import Order
 from checks.testbed.process import CommandError, Exit, Process
 from checks.testbed.users import private_user
 

@@ -9,10 +9,11 @@ from typing import Any
 import asyncpg
 import pytest
 
+from checks.testbed.cluster import MAX_CONNECTIONS
 from checks.testbed.databases import CONNECTION_LIMIT, Database, Databases
 from checks.testbed.errors import UsageError
 from checks.testbed.host import Host
-from checks.testbed.postgres import MAX_CONNECTIONS, Server, open_server
+from checks.testbed.postgres import Server, open_server
 from tests.checks.testbed.probing import Prober
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")

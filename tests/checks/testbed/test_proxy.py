@@ -15,8 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from checks.testbed.databases import Database
+from checks.testbed.frames import Frames
 from checks.testbed.host import DatabaseUpstream, Host
-from checks.testbed.proxy import Endpoint, _Frames
+from checks.testbed.proxy import Endpoint
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -185,7 +186,7 @@ async def test_frames_are_the_same_however_the_bytes_are_cut(
     frames: list[tuple[int, bytes]], cuts: list[int]
 ) -> None:
     raw = b"".join(bytes([k]) + struct.pack("!I", len(p) + 4) + p for k, p in frames)
-    reader = _Frames(b"PBEQC")
+    reader = Frames(b"PBEQC")
     found: list[tuple[int, bytes]] = []
     at = number = 0
     while at < len(raw):
@@ -197,7 +198,7 @@ async def test_frames_are_the_same_however_the_bytes_are_cut(
 
 @given(st.binary(max_size=2000))
 async def test_any_bytes_are_frames_or_refused(raw: bytes) -> None:
-    reader = _Frames(b"PBEQC")
+    reader = Frames(b"PBEQC")
     try:
         reader.feed(raw)
     except ValueError:

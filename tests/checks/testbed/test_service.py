@@ -10,7 +10,7 @@ import httpx
 import psutil
 import pytest
 
-from checks.testbed import ports, service, testbed
+from checks.testbed import ports, preparing, service
 from checks.testbed.errors import SubmissionError
 from checks.testbed.host import Host
 from checks.testbed.testbed import Submission
@@ -56,7 +56,7 @@ async def test_it_does_not_migrate(host: Host, submission: Write) -> None:
 async def test_its_migration_hangs(
     host: Host, submission: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(testbed, "MIGRATE_SECONDS", 0.3)
+    monkeypatch.setattr(preparing, "MIGRATE_SECONDS", 0.3)
     monkeypatch.setattr(service, "patience", lambda seconds: seconds)
     code = '["python", "-c", "import threading; threading.Event().wait()"]'
     raised = await failure(host, submission(READY, migrate=code))

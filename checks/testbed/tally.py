@@ -1,0 +1,72 @@
+"""What has passed one endpoint of the SQL proxy: counted, and the last of it remembered."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from dataclasses import dataclass
+
+from checks.testbed.control import SqlCount, Statement
+
+#: Statements whose text an endpoint remembers.
+REMEMBERED = 50_000
+
+
+@dataclass(slots=True)
+class Execution:
+    """One execution, while it is remembered; ``rows`` is ``None`` until it has completed."""
+
+    index: int
+    at: float
+    session: int
+    text: str
+    rows: int | None = None
+
+
+class Tally:
+    """The count; ``began`` is the loop's time that a statement's ``at`` counts from."""
+
+    def __init__(self, began: float) -> None:
+        self._began = began
+        self._executions: deque[Execution] = deque(maxlen=REMEMBERED)
+        self._statements = self._transactions = self._rows = self._opened = 0
+
+    @property
+    def count(self) -> SqlCount:
+        """What has passed so far."""
+        return SqlCount(
+            statements=self._statements,
+            transactions=self._transactions,
+            rows=self._rows,
+            sessions=self._opened,
+        )
+
+    def statements(self, since: int = 0) -> tuple[Statement, ...]:
+        """The remembered executions from an index on."""
+        return tuple(
+            Statement(index=e.index, at=e.at, session=e.session, text=e.text, rows=e.rows)
+            for e in self._executions
+            if e.index >= since
+        )
+
+    def opened(self) -> int:
+        """A session began; gives its number."""
+        self._opened += 1
+        return self._opened
+
+    def executed(self, session: int, text: str) -> Execution:
+        """A statement was sent to be executed."""
+        at = asyncio.get_running_loop().time() - self._began
+        execution = Execution(self._statements, at, session, text)
+        self._statements += 1
+        self._executions.append(execution)
+        return execution
+
+    def completed(self, execution: Execution, rows: int) -> None:
+        """An execution, or one statement of several, has completed."""
+        execution.rows = (execution.rows or 0) + rows
+        self._rows += rows
+
+    def transaction_ended(self) -> None:
+        """A transaction has ended, explicit or of a single statement."""
+        self._transactions += 1
