@@ -146,9 +146,9 @@ def _write(path: Path, cells: Sequence[Cell], totals: Totals, seconds: float) ->
 
 def _print(cells: Sequence[Cell], totals: Totals, seconds: float) -> None:
     table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("flaw")
+    table.add_column("flaw", no_wrap=True)
     for name in Totals.model_fields:
-        table.add_column(name.replace("_", " "), justify="right")
+        table.add_column(name.replace("_", "\n"), justify="right")
     for flaw in dict.fromkeys(cell.flaw for cell in cells):
         of_flaw = Totals.of([cell for cell in cells if cell.flaw == flaw])
         table.add_row(flaw, *_counts(of_flaw))
