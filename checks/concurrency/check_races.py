@@ -82,10 +82,6 @@ async def _read(merchant: Merchant, account: Account, replica: int) -> Answer:
     return await merchant.get(account.url, replica=replica, record=False)
 
 
-def _won(answers: Sequence[Answer]) -> int:
-    return sum(answer.ok for answer in answers)
-
-
 @check(
     "transfer-double-spend",
     needs=contract.transfers,
@@ -104,18 +100,21 @@ async def transfers_never_overdraw(
         return (await alice.post("/v1/transfers", body, key=fresh.key())).expect(201)
 
     async def contest() -> _Contest:
-        amount = fresh.money(1_000, 90_000)
-        funds = amount + Money(fresh.number(0, amount.amount - 1), "GBP")
+        # Any two are more than there is; none is of the same amount, to the same account, or by
+        # the same client as the one before: a lock named after any of these keeps nobody out.
+        least = fresh.number(1_000, 90_000)
+        funds = Money(least + _RACERS + fresh.number(0, least - 2 * _RACERS), "GBP")
         books = Books()
         spent = books.open(alice, await alice.funded(funds))
-        gained = books.open(bob, await bob.open_account())
         books.deposit(spent, funds)
-        body = transfer_body(spent, gained, amount)
+        targets = [books.open(one, await one.open_account()) for one in (bob, alice, bob)[:_RACERS]]
+        amounts = [Money(least + number, "GBP") for number in range(_RACERS)]
+        callers = (alice.owner, await alice.client("operator"))
         requests = [
             partial(
-                alice.post,
+                callers[number % 2].post,
                 "/v1/transfers",
-                body,
+                transfer_body(spent, targets[number], amounts[number]),
                 key=fresh.key(),
                 replica=number % len(testbed.replicas),
             )
@@ -123,17 +122,17 @@ async def transfers_never_overdraw(
         ]
 
         async def verify(answers: Sequence[Answer]) -> None:
-            won = _won(answers)
+            won = [number for number, answer in enumerate(answers) if answer.ok]
             left = (await alice.account(spent)).balance.available.amount
-            if won > 1 or left < 0:
+            if len(won) > 1 or left < 0:
                 raise Vulnerable(
-                    f"{won} of {_RACERS} transfers of {amount} succeeded from an account that held"
-                    f" {funds}; it now shows {Money(left, 'GBP')}.",
+                    f"{len(won)} of {_RACERS} transfers of {amounts[0]} and more succeeded from an"
+                    f" account that held {funds}; it now shows {Money(left, 'GBP')}.",
                     _TRANSFER_HINT,
                 )
-            if won == 0:
+            if not won:
                 raise Broken(f"None of {_RACERS} transfers succeeded; one could: {answers[0]}.")
-            books.transfer(spent, gained, amount)
+            books.transfer(spent, targets[won[0]], amounts[won[0]])
             await books.agree(Vulnerable, _TRANSFER_HINT)
 
         return _Contest(requests, verify, alice, spent)
@@ -166,13 +165,14 @@ async def refunds_never_exceed_the_capture(
         captured = fresh.money(10_000, 90_000)
         payment = await alice.pay(captured, payee, card=card)
         books.capture(payee, captured)
-        part = Money(captured.amount // 2 + fresh.number(1, 1000), "GBP")
-        body = {"amount": part.json()}
+        half = captured.amount // 2 + fresh.number(1, 1000)
+        parts = [Money(half + number, "GBP") for number in range(_RACERS)]
+        callers = (alice.owner, await alice.client("operator"))
         requests = [
             partial(
-                alice.post,
+                callers[number % 2].post,
                 f"{payment.url}/refunds",
-                body,
+                {"amount": parts[number].json()},
                 key=fresh.key(),
                 replica=number % len(testbed.replicas),
             )
@@ -180,20 +180,19 @@ async def refunds_never_exceed_the_capture(
         ]
 
         async def verify(answers: Sequence[Answer]) -> None:
-            won = _won(answers)
+            won = [number for number, answer in enumerate(answers) if answer.ok]
             done = [item for item in effects(await psp.journal(card)) if item.type == "refund"]
             shown = await alice.payment(payment)
-            if won > 1 or len(done) > 1 or shown.refunded.money > captured:
+            if len(won) > 1 or len(done) > 1 or shown.refunded.money > captured:
                 raise Vulnerable(
-                    f"{won} of {_RACERS} refunds of {part} succeeded on a capture of {captured};"
-                    " the"
-                    f" PSP carried out {len(done)}, and the payment shows {shown.refunded.money}"
-                    " refunded.",
+                    f"{len(won)} of {_RACERS} refunds of {parts[0]} and more succeeded on a capture"
+                    f" of {captured}; the PSP carried out {len(done)}, and the payment shows"
+                    f" {shown.refunded.money} refunded.",
                     _REFUND_HINT,
                 )
-            if won == 0:
+            if not won:
                 raise Broken(f"None of {_RACERS} refunds succeeded; one could: {answers[0]}.")
-            books.refund(payee, part)
+            books.refund(payee, parts[won[0]])
             await books.agree(Vulnerable, _REFUND_HINT)
 
         return _Contest(requests, verify, alice, payee)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from checks import contract
 from checks.attachment import Psp
 from checks.client import Answer
@@ -38,9 +40,13 @@ async def a_retry_has_no_second_effect(tenants: Tenants, fresh: Fresh) -> None:
                 await _retry(case, key, first, replica)
             await _once(case, first)
         sent.append((name, case, key, first))
+    again = tenants.alice.logged_in(tenants.alice.facts.owner)
+    colleague = await tenants.alice.client("operator")
     for name, case, key, first in sent:
-        with probe(f"a {name} retried when other keys have been used since"):
-            await _retry(case, key, first, replicas[-1])
+        with probe(f"a {name} retried later, with a new token, and by a colleague"):
+            callers = (case.caller,) if name == "deposit" else (case.caller, again, colleague)
+            for caller in callers:
+                await _retry(replace(case, caller=caller), key, first, replicas[-1])
             await _once(case, first)
 
 

@@ -27,12 +27,11 @@ _HINT = (
 #: Where a retry that pays twice is charged.
 _RETRY = "idempotency/a_retry_has_no_second_effect"
 
-#: The operations raced: an authorisation comes the same way as a sale, and a void after a void does
-#: nothing that could be told from one.
-_RACED = ("sale", "transfer", "refund", "deposit", "capture", "reversal")
+#: The operations raced: a void after a void does nothing that could be told from one.
+_RACED = ("sale", "authorisation", "transfer", "refund", "deposit", "capture", "reversal")
 
-#: Requests under one key, at once; on different replicas.
-_TWINS = 2
+#: Requests under one key, at once: on different replicas, and two on the same.
+_TWINS = 3
 
 
 @check(

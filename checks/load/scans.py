@@ -3,12 +3,14 @@
 A loop moved into a function of the database sends one statement and still reads row by row. It
 shows in ``pg_stat_user_functions`` (calls) and ``pg_stat_user_tables`` (scans begun). A join's
 inner side is scanned row by row too, where the planner nests loops: so loops are planned otherwise
-while this watches, and nothing is concluded unless one of the submission's own functions ran.
+while this watches. A sub-select of the statement itself is none of a function's doing: so only
+tables count that are named in the text of a function which ran (or all, if it builds statements).
 """
 
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -27,7 +29,8 @@ WHERE n.nspname NOT IN ('pg_catalog', 'information_schema') AND p.prokind = 'f'
 """
 
 _CALLS = """
-SELECT f.schemaname || '.' || f.funcname AS name, f.calls AS times
+SELECT f.schemaname || '.' || f.funcname AS name, f.calls AS times,
+       pg_get_functiondef(p.oid) AS text
 FROM pg_stat_user_functions f JOIN pg_proc p ON p.oid = f.funcid
 WHERE p.prorettype <> 'trigger'::regtype
 """
@@ -50,20 +53,31 @@ _ROUNDS = 20
 
 @dataclass(frozen=True, slots=True)
 class Scans:
-    """Scans begun of each table, and calls of each function that is not a trigger's."""
+    """Scans begun of each table, and calls of each function that is not a trigger's.
+
+    ``texts`` are the definitions of the functions.
+    """
 
     tables: dict[str, int] = field(default_factory=dict)
     functions: dict[str, int] = field(default_factory=dict)
+    texts: dict[str, str] = field(default_factory=dict)
 
     def more_than(self, other: Scans) -> dict[str, int]:
-        """By how much each table was scanned more, if functions ran."""
-        if not self.functions:
-            return {}
-        return {name: times - other.tables.get(name, 0) for name, times in self.tables.items()}
+        """By how much each table was scanned more that a function which ran may have scanned."""
+        return {
+            name: times - other.tables.get(name, 0)
+            for name, times in self.tables.items()
+            if self._within_functions(name.rpartition(".")[2])
+        }
+
+    def _within_functions(self, table: str) -> bool:
+        named = re.compile(rf"\b({re.escape(table)}|EXECUTE)\b", re.IGNORECASE)
+        return any(named.search(self.texts.get(function, "")) for function in self.functions)
 
     def since(self, before: Scans) -> Scans:
         """What came on top of an earlier reading."""
-        return Scans(_gained(before.tables, self.tables), _gained(before.functions, self.functions))
+        functions = _gained(before.functions, self.functions)
+        return Scans(_gained(before.tables, self.tables), functions, self.texts)
 
     def __str__(self) -> str:
         return f"{sum(self.functions.values())} calls, {sum(self.tables.values())} look-ups"
@@ -96,8 +110,9 @@ class Watched:
         await self._observer.execute(_OTHERS)
         await self._observer.execute("SELECT pg_stat_clear_snapshot()")
         tables = {row["name"]: row["times"] for row in await self._observer.fetch(_SCANS)}
-        calls = {row["name"]: row["times"] for row in await self._observer.fetch(_CALLS)}
-        return Scans(tables, calls)
+        called = await self._observer.fetch(_CALLS)
+        calls = {row["name"]: row["times"] for row in called}
+        return Scans(tables, calls, {row["name"]: row["text"] for row in called})
 
     async def _reconnected(self) -> None:
         """Let every replica find out that its connections are gone: all of its pool's at once.

@@ -50,6 +50,10 @@ _REFUSED = (
     "-Infinity",
 )
 
+#: Those that are tried in other currencies too: one without minor units, and one with three digits.
+_REFUSED_EVERYWHERE = ("0", "-1", "-500", "0.5", '"500"', "true")
+_CURRENCIES = ("JPY", "KWD")
+
 _PLACEHOLDER = "__amount__"
 
 
@@ -62,10 +66,10 @@ class _Attack:
         self._fresh = fresh
         self.failure: Answer | None = None
 
-    async def run(self, body: dict[str, Any]) -> None:
+    async def run(self, body: dict[str, Any], amounts: tuple[str, ...]) -> None:
         """``body`` holds its amount as ``_PLACEHOLDER``."""
         template = json.dumps(body)
-        for amount in _REFUSED:
+        for amount in amounts:
             text = template.replace(f'"{_PLACEHOLDER}"', amount)
             answer = await self._caller.post(
                 self._path, content=text.encode(), key=self._fresh.key()
@@ -76,8 +80,8 @@ class _Attack:
                 self.failure = answer
 
 
-def _amount() -> dict[str, object]:
-    return {"amount": _PLACEHOLDER, "currency": "GBP"}
+def _amount(currency: str = "GBP") -> dict[str, object]:
+    return {"amount": _PLACEHOLDER, "currency": currency}
 
 
 async def _attack(
@@ -85,10 +89,11 @@ async def _attack(
     attack: _Attack,
     body: dict[str, Any],
     unchanged: Callable[[], Awaitable[None]],
+    amounts: tuple[str, ...] = _REFUSED,
 ) -> None:
     """No refused amount is accepted, moves money, or makes the service fail."""
     with probe(title):
-        await attack.run(body)
+        await attack.run(body, amounts)
         await unchanged()
         if attack.failure is not None:
             raise Broken(f"{attack.failure} for an amount that is 422.", _HINT)
@@ -115,6 +120,15 @@ async def a_transfer_moves_a_positive_amount(
     deposit = _Attack(platform.client, "/v1/deposits", fresh)
     body = {"account": source.id, "amount": _amount()}
     await _attack("deposits of amounts that are none", deposit, body, unchanged)
+    for currency in _CURRENCIES:
+        funds = Money(FUNDS, currency)
+        source = books.open(alice, await alice.funded(funds))
+        target = books.open(bob, await bob.funded(funds))
+        for account in (source, target):
+            books.deposit(account, funds)
+        body = transfer_body(source, target, funds) | {"amount": _amount(currency)}
+        title = f"transfers of amounts that are none, in {currency}"
+        await _attack(title, transfer, body, unchanged, _REFUSED_EVERYWHERE)
 
 
 @check("negative-amount", needs=contract.payments, competencies=("money.arithmetic",))
@@ -144,6 +158,12 @@ async def a_payment_takes_a_positive_amount(alice: Merchant, psp: Psp, fresh: Fr
         )
     attack = _Attack(alice.owner, f"{payment.url}/capture", fresh)
     await _attack("captures of amounts that are none", attack, {"amount": _amount()}, unchanged)
+    for currency in _CURRENCIES:
+        other = books.open(alice, await alice.open_account(currency))
+        body = payment_body(other, Money(1, currency), card) | {"amount": _amount(currency)}
+        attack = _Attack(alice.owner, "/v1/payments", fresh)
+        title = f"sales of amounts that are none, in {currency}"
+        await _attack(title, attack, body, unchanged, _REFUSED_EVERYWHERE)
     await alice.capture(payment)
 
 

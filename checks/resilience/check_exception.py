@@ -36,6 +36,8 @@ class _Fault:
 
 _FAULTS = (
     _Fault("answers 500", "status_before", {"status": 500}),
+    _Fault("answers 202", "status_before", {"status": 202}),
+    _Fault("answers 204", "status_before", {"status": 204}),
     _Fault("answers 429", "status_before", {"status": 429, "retry_after": "1"}),
     _Fault("answers 503", "status_before", {"status": 503}),
     _Fault("answers 302", "status_before", {"status": 302}),
@@ -50,6 +52,7 @@ _FAULTS = (
     _Fault("answers an empty object", "malformed_before", {"body": "{}"}),
     _Fault("answers null", "malformed_before", {"body": "null"}),
     _Fault("answers another shape", "malformed_before", {"body": '{"result": {"code": "00"}}'}),
+    _Fault("answers with a status that is none", "undone", {}),
     _Fault("drops the connection", "drop_before", {}),
     _Fault("declines", "decline", {}),
 )

@@ -33,12 +33,16 @@ _SETTLING = 10.0
 
 @dataclass(frozen=True, slots=True)
 class _Silence:
-    """A way for the PSP not to answer. ``done`` says whether it carried the operation out."""
+    """A way for the PSP not to answer. ``done`` says whether it carried the operation out.
+
+    ``then`` is the status with which it answers whoever asks again.
+    """
 
     title: str
     kind: FaultKind
     done: bool
     options: dict[str, Any]
+    then: int | None = None
 
 
 _SILENCES = (
@@ -46,10 +50,14 @@ _SILENCES = (
     _Silence("hangs, having done nothing", "hang", False, {}),
     _Silence("does it and drops the reply", "drop_after", True, {}),
     _Silence("drops the connection", "drop_before", False, {}),
+    _Silence(
+        "does it and drops the reply, then answers 429", "drop_after", True, {"times": 1}, 429
+    ),
 )
 
 _SILENCES_TOLD = (
     _Silence("does it and answers 500", "status_after", True, {"status": 500}),
+    _Silence("does it and answers 503", "status_after", True, {"status": 503, "retry_after": "1"}),
     _Silence("does it and answers nonsense", "malformed_after", True, {}),
 )
 
@@ -110,6 +118,9 @@ class _Attack:
         with probe(f"the PSP {self.silence.title}: {self.asked.kind}"):
             psp = self.asked.till.psp
             await psp.fault(self.silence.kind, token=self.asked.card, **self.silence.options)
+            if self.silence.then is not None:
+                then = {"status": self.silence.then, "retry_after": "1"}
+                await psp.fault("status_before", token=self.asked.card, **then)
             self._answer = await self.asked.send()
             await psp.journal(self.asked.card)
 
@@ -126,6 +137,8 @@ class _Attack:
         done = payment is not None and self.asked.says_done(payment)
         if not self.told and (done or self.asked.answers_done(self.answer)):
             raise Vulnerable(f"{what}: a missing answer was taken for success.", _HINT)
+        if self.answer.status == 503 and self.silence.done:
+            raise Vulnerable(f"{what}: it says that nothing was done, and the PSP did it.", _HINT)
         if not ambiguous(self.answer) and not self.answer.ok:
             raise Broken(f"{what}; the contract asks for 202, 502 or 504.", _HINT)
 

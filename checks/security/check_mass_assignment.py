@@ -55,7 +55,13 @@ def _identities(fresh: Fresh, prefix: str, merchant: str) -> tuple[dict[str, obj
         {"merchantId": merchant},
         {"owner": merchant},
         {"owner_id": merchant},
+        {"tenant": merchant},
+        {"tenant_id": merchant},
+        {"organisation_id": merchant},
+        {"organization_id": merchant},
+        {"user_id": merchant},
         {"created_at": _PAST},
+        {"createdAt": _PAST},
     )
 
 

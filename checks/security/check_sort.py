@@ -110,12 +110,15 @@ async def _conditions(alice: Merchant) -> list[Answer]:
                 answers = []
                 for condition in ("1=2", "1=1"):
                     case = f"CASE WHEN {condition} THEN 1 ELSE {failure} END"
-                    answer = await _listed(alice, style.format(base=base, case=case))
-                    _judge(answer)
-                    if not answer.ok:
-                        break
-                    answers.append(answer)
-                ignored += answers
+                    answers.append(await _listed(alice, style.format(base=base, case=case)))
+                    _judge(answers[-1])
+                if answers[0].ok != answers[1].ok:
+                    raise Vulnerable(
+                        f"{answers[0]}, and {answers[1]} with {condition} instead: the database"
+                        " decided what stands in sort.",
+                        _HINT,
+                    )
+                ignored += [answer for answer in answers if answer.ok]
     return ignored
 
 
@@ -127,8 +130,9 @@ async def _strange(alice: Merchant, fresh: Fresh) -> list[Answer]:
             _judge(answer)
             if answer.ok:
                 ignored.append(answer)
-        pair = f"sort=amount&sort={quote(fresh.word())}'"
-        _judge(await alice.get(f"/v1/payments?{pair}"))
+        strange = f"sort={quote(fresh.word())}%27"
+        for pair in (f"sort=amount&{strange}", f"{strange}&sort=amount"):
+            _judge(await alice.get(f"/v1/payments?{pair}"))
     return ignored
 
 

@@ -29,8 +29,8 @@ _CLAIMS_HINT = (
     " 60 seconds (RFC 8725, sections 3.8 and 3.9)."
 )
 
-#: Seconds that no leeway of the contract (2.7) covers.
-_LONG_AGO = 300
+#: Seconds that no leeway of the contract (2.7) covers: it ends at 60.
+_LONG_AGO = (75, 120, 300, 3600, 86_400 * 30)
 
 #: Claims that the contract says are verified, and so required.
 _VERIFIED = ("aud", "iss", "exp")
@@ -49,13 +49,17 @@ class _Victim:
         self._anonymous = anonymous
 
     async def refuses(self, token: str, what: str, hint: str, *, by_401: bool = True) -> None:
-        """The service refuses this token for reading the account; else ``Vulnerable``.
+        """The service refuses this token for reading the account and for opening another; else
+        ``Vulnerable``.
 
         Without ``by_401`` any refusal will do: such a token is not met with outside a test.
         """
-        answer = await self._anonymous.carrying(token, "forger").get(self.account.url)
-        if answer.ok:
-            raise Vulnerable(f"{answer} to a token {what}.", hint)
+        forger = self._anonymous.carrying(token, "forger")
+        answer = await forger.get(self.account.url)
+        written = await forger.post("/v1/accounts", {"name": "Forged", "currency": "GBP"})
+        for one in (answer, written):
+            if one.ok:
+                raise Vulnerable(f"{one} to a token {what}.", hint)
         if by_401 and answer.status != 401:
             raise Broken(f"{answer} to a token {what}; the contract asks for 401.", hint)
 
@@ -84,7 +88,7 @@ async def _public_key(platform: Platform, testbed: Testbed, kid: object) -> toke
 
 @check("jwt-algorithm", needs=contract.accounts, competencies=("security.authentication",))
 async def an_hmac_with_the_public_key_is_no_signature(
-    alice: Merchant, platform: Platform, testbed: Testbed
+    alice: Merchant, platform: Platform, testbed: Testbed, fresh: Fresh
 ) -> None:
     """A token signed by HMAC with the public key, in whatever encoding, is refused."""
     victim = await _victim(alice, platform)
@@ -102,10 +106,14 @@ async def an_hmac_with_the_public_key_is_no_signature(
                 forged = tokens.hmac_signed(victim.header | {"alg": alg}, victim.claims, key)
                 what = f"signed {alg!r} with the public key as {encoding}"
                 await victim.refuses(forged, what, _ALGORITHM_HINT)
-            header = {name: value for name, value in victim.header.items() if name != "kid"}
-            forged = tokens.hmac_signed(header | {"alg": "HS256"}, victim.claims, key)
-            what = f"signed HS256 without kid, with the public key as {encoding}"
-            await victim.refuses(forged, what, _ALGORITHM_HINT)
+            bare = {name: value for name, value in victim.header.items() if name != "kid"}
+            for header, which in (
+                (bare, "without kid"),
+                (bare | {"kid": fresh.word()}, "of an unknown kid"),
+            ):
+                forged = tokens.hmac_signed(header | {"alg": "HS256"}, victim.claims, key)
+                what = f"signed HS256 {which}, with the public key as {encoding}"
+                await victim.refuses(forged, what, _ALGORITHM_HINT)
 
 
 @check("jwt-algorithm", needs=contract.accounts, competencies=("security.authentication",))
@@ -160,13 +168,14 @@ def _announced(
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     kid = header.get("kid", "")
     jwk = tokens.jwk_of(attacker.public_key(), str(kid))
-    certificate = "MIIB" + fresh.word(60)
+    certificate = tokens.certificate_of(attacker, fresh.word())
     yield "same kid", {}
     yield "as jwk", {"jwk": jwk}
     yield "as jwk with another kid", {"jwk": jwk | {"kid": fresh.word()}, "kid": fresh.word()}
     yield "by jku", {"jku": f"http://127.0.0.1:9/{fresh.word()}/jwks.json"}
     yield "by x5u", {"x5u": f"http://127.0.0.1:9/{fresh.word()}.pem"}
     yield "by x5c", {"x5c": [certificate]}
+    yield "by x5c with another kid", {"x5c": [certificate], "kid": fresh.word()}
     yield "as Ed25519", {"alg": "Ed25519"}
     yield "in another case", {"alg": "eddsa"}
     yield "with a critical extension", {"crit": [fresh.word()]}
@@ -203,6 +212,7 @@ def _claims(
         "Payments",
         "payments2",
         "payment",
+        "x-payments",
         "",
         None,
         [],
@@ -210,11 +220,12 @@ def _claims(
         {"payments": 1},
     ]
     yield "audience", [(f"for {aud!r}", claims | {"aud": aud}) for aud in audiences]
-    issuers = [f"https://{fresh.word()}.example", f"{issuer}.example", issuer[:-1], "", None]
+    host = f"https://{fresh.word()}.example"
+    issuers = [host, f"{issuer}.example", issuer[:-1], f"x{issuer}", f"{host}/{issuer}", "", None]
     yield "issuer", [(f"of {iss!r}", claims | {"iss": iss}) for iss in issuers]
     old = [
         (f"expired {age} s ago", claims | {"iat": now - age - 600, "exp": now - age})
-        for age in (_LONG_AGO, 3600, 86_400 * 30)
+        for age in _LONG_AGO
     ]
     yield (
         "expiry",

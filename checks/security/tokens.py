@@ -9,8 +9,10 @@ import json
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
@@ -18,6 +20,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
     load_pem_public_key,
 )
+from cryptography.x509.oid import NameOID
 
 _HASHES = {"HS256": hashlib.sha256, "HS384": hashlib.sha384, "HS512": hashlib.sha512}
 
@@ -107,6 +110,11 @@ class PublicKey:
         yield "JWK, compact", json.dumps(self.jwk, separators=(",", ":")).encode()
         yield "JWK, sorted", json.dumps(self.jwk, separators=(",", ":"), sort_keys=True).encode()
         yield "JWKS as published", self.jwks.encode()
+        yield "JWK, required members", json.dumps(_thumbprint_members(raw)).encode()
+        members = json.dumps(_thumbprint_members(raw), separators=(",", ":"), sort_keys=True)
+        yield "JWK, as RFC 7638 hashes it", members.encode()
+        yield "its kid", str(self.jwk.get("kid", "")).encode()
+        yield "upper-case hexadecimal", raw.hex().upper().encode()
         yield "the empty key", b""
 
 
@@ -114,6 +122,28 @@ def jwk_of(key: Ed25519PublicKey, kid: str) -> dict[str, Any]:
     """A public key as a JWK (RFC 8037)."""
     raw = key.public_bytes(Encoding.Raw, PublicFormat.Raw)
     return {"kty": "OKP", "crv": "Ed25519", "x": encode(raw), "kid": kid, "use": "sig"}
+
+
+def _thumbprint_members(raw: bytes) -> dict[str, str]:
+    """The required members of an Ed25519 key's JWK (RFC 7638, RFC 8037)."""
+    return {"crv": "Ed25519", "kty": "OKP", "x": encode(raw)}
+
+
+def certificate_of(key: Ed25519PrivateKey, name: str) -> str:
+    """A certificate that the key has signed for itself, as ``x5c`` carries it (RFC 7515, 4.1.6)."""
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    at = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(at - timedelta(days=1))
+        .not_valid_after(at + timedelta(days=30))
+        .sign(key, None)
+    )
+    return base64.b64encode(certificate.public_bytes(Encoding.DER)).decode()
 
 
 def now() -> int:

@@ -22,6 +22,7 @@ FaultKind = Literal[
     "wrong_amount",
     "wrong_currency",
     "wrong_id",
+    "undone",
     "not_found",
 ]
 
@@ -45,6 +46,8 @@ class Fault(BaseModel):
       which is not the protocol's JSON (default: truncated JSON).
     - ``wrong_amount``, ``wrong_currency``, ``wrong_id``: done as asked, but the reply names another
       ``amount`` (default: one minor unit more), ``currency``, or ``member``.
+    - ``undone``: answered with the whole operation as it was asked for, but its ``status`` is
+      neither success nor decline; nothing is done.
     - ``not_found``: a look-up answers 404, though the operation may exist; a POST answers 404 and
       nothing is done.
     """

@@ -11,7 +11,9 @@ import asyncio
 import json
 import secrets
 from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import dataclass, field, replace
+from http import HTTPStatus
 from typing import Any
 
 from checks.evidence import JournalEntry
@@ -202,6 +204,8 @@ class Psp:
         if fault.kind == "decline":
             return self._perform(request, entry, fault.reason)
         done = self._perform(request, entry) if _does_it(fault) else None
+        if fault.kind == "undone":
+            done, _ = deepcopy(self._books).perform(request)
         match fault.kind:
             case "slow":
                 await asyncio.sleep(fault.seconds)
@@ -241,6 +245,8 @@ def _misleading(fault: Fault, operation: Operation, done: Answer | None) -> Answ
     if fault.kind == "not_found":
         return refusal(404, "not_found", "There is no such operation.")
     if fault.kind in ("status_before", "status_after"):
+        if fault.status == HTTPStatus.NO_CONTENT:
+            return Answer(fault.status, "")
         headers = {"Retry-After": fault.retry_after} if fault.retry_after else {}
         return replace(refusal(fault.status, "unavailable", "Try again later."), headers=headers)
     if done is None or fault.kind == "malformed_after":
@@ -260,6 +266,8 @@ def _altered(answer: Answer, fault: Fault) -> Answer:
         case "wrong_currency":
             other = "EUR" if told["currency"] != "EUR" else "USD"
             told["currency"] = fault.currency or other
+        case "undone":
+            told["status"] = _another("status")
         case _:
             told[fault.member] = _another(fault.member)
     return Answer(answer.status, json.dumps(told))
