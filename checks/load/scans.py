@@ -30,7 +30,7 @@ WHERE n.nspname NOT IN ('pg_catalog', 'information_schema') AND p.prokind = 'f'
 
 _CALLS = """
 SELECT f.schemaname || '.' || f.funcname AS name, f.calls AS times,
-       pg_get_functiondef(p.oid) AS text
+       p.prosrc || coalesce(pg_get_function_sqlbody(p.oid), '') AS text
 FROM pg_stat_user_functions f JOIN pg_proc p ON p.oid = f.funcid
 WHERE p.prorettype <> 'trigger'::regtype
 """
@@ -45,6 +45,9 @@ SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
 WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'
 """
 
+#: A string in SQL: what stands there names a table only to EXECUTE.
+_LITERAL = re.compile(r"'(?:[^']|'')*'")
+
 #: More requests at once than a replica has connections (contract 7.4), and how often they are sent
 #: for it to find that its connections are gone and to make new ones.
 _POOL = 16
@@ -55,7 +58,7 @@ _ROUNDS = 20
 class Scans:
     """Scans begun of each table, and calls of each function that is not a trigger's.
 
-    ``texts`` are the definitions of the functions.
+    ``texts`` are the functions' bodies.
     """
 
     tables: dict[str, int] = field(default_factory=dict)
@@ -72,7 +75,8 @@ class Scans:
 
     def _within_functions(self, table: str) -> bool:
         named = re.compile(rf"\b({re.escape(table)}|EXECUTE)\b", re.IGNORECASE)
-        return any(named.search(self.texts.get(function, "")) for function in self.functions)
+        bodies = (self.texts.get(function, "") for function in self.functions)
+        return any(named.search(_LITERAL.sub("''", body)) for body in bodies)
 
     def since(self, before: Scans) -> Scans:
         """What came on top of an earlier reading."""

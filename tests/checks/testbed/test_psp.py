@@ -141,6 +141,7 @@ async def test_unknown_authorisations_paths_and_bodies(client: httpx.AsyncClient
         ("wrong_amount", True),
         ("wrong_currency", True),
         ("wrong_id", True),
+        ("undone", False),
         ("not_found", False),
         ("decline", False),
     ],
@@ -167,6 +168,12 @@ async def test_each_fault_charges_or_does_not_and_the_key_resolves_it(
             differs = {"wrong_amount": "amount", "wrong_currency": "currency"}
             name = differs.get(kind, "reference")
             assert told[name] != SALE[name]
+        if kind == "undone":
+            told = answer.json()
+            assert told["status"] not in ("succeeded", "declined")
+            assert {told[name] for name in ("amount", "currency", "reference")} == {
+                SALE[name] for name in ("amount", "currency", "reference")
+            }
     entry = psp.journal()[0]
     assert (entry.fault, entry.effect) == (kind, charged)
     again = (await sale(client)).json()
@@ -181,6 +188,13 @@ async def test_each_fault_charges_or_does_not_and_the_key_resolves_it(
         "GBP",
         "ref-1",
     }
+
+
+async def test_no_content_has_none(psp: Psp, client: httpx.AsyncClient) -> None:
+    psp.script(Fault(kind="status_before", status=204, times=1))
+    answer = await sale(client)
+    assert (answer.status_code, answer.content) == (204, b"")
+    assert (await sale(client)).status_code == 201
 
 
 async def test_a_fault_is_for_its_card_operation_and_times(
