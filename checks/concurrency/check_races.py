@@ -11,6 +11,7 @@ from checks.amounts import Money
 from checks.attachment import Psp, Testbed
 from checks.books import Books
 from checks.client import Answer
+from checks.expectations import ambiguous
 from checks.fresh import Fresh
 from checks.gate import Race, race
 from checks.losers import follow_up, unfailed
@@ -137,7 +138,43 @@ async def transfers_never_overdraw(
 
         return _Contest(requests, verify, alice, spent)
 
+    async def with_a_reversal() -> _Contest:
+        # What bob has paid is given back to him, and spent, at once.
+        amount = fresh.money(1_000, 90_000)
+        spent, elsewhere = await alice.open_account(), await bob.open_account()
+        paid = await bob.transfer(await bob.funded(), spent, amount)
+        body = transfer_body(spent, elsewhere, amount)
+        operator = await alice.client("operator")
+        requests = [
+            partial(alice.owner.post, f"{paid.url}/reversal", {}, key=fresh.key(), replica=0),
+            *(
+                partial(
+                    operator.post,
+                    "/v1/transfers",
+                    body,
+                    key=fresh.key(),
+                    replica=number % len(testbed.replicas),
+                )
+                for number in range(1, _RACERS)
+            ),
+        ]
+
+        async def verify(answers: Sequence[Answer]) -> None:
+            won = sum(answer.ok for answer in answers)
+            left = (await alice.account(spent)).balance.available.amount
+            if won > 1 or left < 0:
+                raise Vulnerable(
+                    f"Of a reversal and transfers of the same {amount} {won} succeeded; the account"
+                    f" now shows {Money(left, 'GBP')}.",
+                    _TRANSFER_HINT,
+                )
+            if not won:
+                raise Broken(f"Neither the reversal nor a transfer succeeded: {answers[0]}.")
+
+        return _Contest(requests, verify, alice, spent)
+
     await _drive(testbed, solo, contest, "transfer")
+    await _drive(testbed, solo, with_a_reversal, "transfer or reversal")
 
 
 @check(
@@ -198,3 +235,30 @@ async def refunds_never_exceed_the_capture(
         return _Contest(requests, verify, alice, payee)
 
     await _drive(testbed, solo, contest, "refund")
+
+
+@check(
+    "over-refund-race",
+    needs=contract.refunds,
+    competencies=("db.transactions", "resilience.outside-calls"),
+)
+async def a_refund_without_an_outcome_counts(alice: Merchant, psp: Psp, fresh: Fresh) -> None:
+    """What a refund may have given back already cannot be refunded again."""
+    card, captured = fresh.card(), fresh.money(10_000, 90_000)
+    payment = await alice.pay(captured, await alice.funded(), card=card)
+    part = Money(captured.amount // 2 + fresh.number(1, 1000), "GBP")
+    body, path = {"amount": part.json()}, f"{payment.url}/refunds"
+    fault = await psp.fault("drop_after", "refund", token=card)
+    with probe("a refund that the PSP carries out without a word, and another") as attempt:
+        first = await alice.post(path, body, key=fresh.key())
+        if not ambiguous(first):
+            attempt.note("The outcome was said to be known: another check's matter.")
+        second = await alice.post(path, body, key=fresh.key())
+        await psp.lift(fault)
+        done = [item for item in effects(await psp.journal(card)) if item.type == "refund"]
+        if len(done) > 1:
+            raise Vulnerable(
+                f"{first} to a refund of {part}, and {second} to one more, on a capture of"
+                f" {captured}; the PSP carried out {len(done)}.",
+                _REFUND_HINT,
+            )
