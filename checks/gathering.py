@@ -15,7 +15,7 @@ def _rank(error: BaseException) -> int:
     return 1 if isinstance(error, Decision) else -1
 
 
-async def all_of(attacks: Iterable[Coroutine[Any, Any, None]], at_once: int = 24) -> None:
+async def all_of(attacks: Iterable[Coroutine[Any, Any, object]], at_once: int = 24) -> None:
     """Let all attacks end, then raise the weightiest of what they raised, if they did.
 
     An unexpected exception, being the harness's own fault, goes before any verdict, and
@@ -23,7 +23,7 @@ async def all_of(attacks: Iterable[Coroutine[Any, Any, None]], at_once: int = 24
     """
     room = asyncio.Semaphore(at_once)
 
-    async def admitted(attack: Coroutine[Any, Any, None]) -> None:
+    async def admitted(attack: Coroutine[Any, Any, object]) -> None:
         async with room:
             await attack
 

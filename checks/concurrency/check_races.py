@@ -26,15 +26,12 @@ from checks.verdicts import Broken, Inconclusive, Vulnerable
 
 _TRANSFER_HINT = (
     "Decide and write in one step that the database keeps others out of: lock the account's row"
-    " before its"
-    " balance is read, or make the debit conditional on the balance, or retry a SERIALIZABLE"
-    " transaction."
-    " A lock inside one process does not hold in another."
+    " before its balance is read, or make the debit conditional on the balance, or retry a"
+    " SERIALIZABLE transaction. A lock inside one process does not hold in another."
 )
 _REFUND_HINT = (
-    "Lock the payment before its refunds are added up, or keep the refunded sum in a column whose"
-    " update is"
-    " conditional; reserve the amount before the PSP is asked."
+    "Lock the payment before its refunds are added up, or keep the refunded sum in a column"
+    " whose update is conditional; reserve the amount before the PSP is asked."
 )
 
 #: Requests in a race, of which one may succeed.
@@ -174,7 +171,7 @@ async def transfers_never_overdraw(
         return _Contest(requests, verify, alice, spent)
 
     await _drive(testbed, solo, contest, "transfer")
-    await _drive(testbed, solo, with_a_reversal, "transfer or reversal")
+    await _drive(testbed, solo, with_a_reversal, "debit")
 
 
 @check(

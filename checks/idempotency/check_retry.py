@@ -16,8 +16,7 @@ from checks.verdicts import Broken, Vulnerable
 
 _HINT = (
     "Keep each key with its answer in the database, under a unique constraint on merchant and"
-    " key, and"
-    " claim it before anything is done."
+    " key, and claim it before anything is done."
 )
 
 

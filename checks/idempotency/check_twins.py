@@ -20,8 +20,7 @@ from checks.verdicts import Broken, Inconclusive, NotReached, Vulnerable
 
 _HINT = (
     "Claim the key with one statement that only one of two can win (INSERT ... ON CONFLICT DO"
-    " NOTHING under a"
-    " unique constraint), and commit the claim before anything is done."
+    " NOTHING under a unique constraint), and commit the claim before anything is done."
 )
 
 #: Where a retry that pays twice is charged.

@@ -18,8 +18,8 @@ from checks.testbed.control import SqlCount
 from checks.verdicts import Broken, Vulnerable
 
 _HINT = (
-    "Read what the rows of a page need in one statement, or in one for all of them (a join, or IN"
-    " with all their ids), not in a loop; and let the database cut the page, before it joins."
+    "Read what the rows of a page need in one statement, or in one for all of them (a join, or"
+    " IN with all their ids), not in a loop; and let the database cut the page, before it joins."
 )
 
 #: Rows of the two pages that are compared.
@@ -134,7 +134,7 @@ async def _rows_of_pages(merchant: Merchant, testbed: Testbed) -> None:
 
     async def longer(rows: int) -> None:
         amounts = [Money(1000 + index, "GBP") for index in range(rows)]
-        await all_of([_authorise(merchant, amount, account) for amount in amounts], at_once=8)
+        await all_of([merchant.authorise(amount, account) for amount in amounts], at_once=8)
 
     await longer(_LONGEST)
     paths = ("/v1/payments", "/v1/payments?sort=amount", "/v1/payments?status=authorised")
@@ -150,10 +150,6 @@ async def _rows_of_pages(merchant: Merchant, testbed: Testbed) -> None:
                     f" and {now.rows} where there are {_LONGEST + _MORE}.",
                     _HINT,
                 )
-
-
-async def _authorise(merchant: Merchant, amount: Money, account: Account) -> None:
-    await merchant.authorise(amount, account)
 
 
 def _page(path: str, limit: int) -> str:
@@ -172,12 +168,7 @@ async def _cost(
     given = len(answer.read(Page).data)
     if given < min(rows, limit):
         raise Broken(f"{answer} with {given} rows of {rows}; asked for {limit}.")
-    return SqlCount(
-        statements=after.statements - before.statements,
-        transactions=after.transactions - before.transactions,
-        rows=after.rows - before.rows,
-        sessions=after.sessions - before.sessions,
-    )
+    return after.since(before)
 
 
 async def _inside_the_database(few: _Filled, many: _Filled, testbed: Testbed) -> None:

@@ -20,8 +20,7 @@ from checks.verdicts import Broken, Vulnerable
 
 _HINT = (
     "Give money a type of its own that takes integers from 1 to 10^12 and nothing else, use it"
-    " for every"
-    " amount that a request carries, and back it with a constraint in the database."
+    " for every amount that a request carries, and back it with a constraint in the database."
 )
 
 #: Amounts that contract 1.10 refuses, as JSON texts.

@@ -20,8 +20,8 @@ from checks.verdicts import Vulnerable
 
 _HINT = (
     "Catch only what you can handle, and let every other error leave the operation as it was:"
-    " unknown."
-    " Success is what the PSP said in a reply that matches what was asked, and nothing else."
+    " unknown. Success is what the PSP said in a reply that matches what was asked, and nothing"
+    " else."
 )
 
 

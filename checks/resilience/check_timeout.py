@@ -23,8 +23,7 @@ from checks.verdicts import Broken, Vulnerable
 
 _HINT = (
     "A call that was not answered may have been carried out. Keep the operation as unknown,"
-    " answer 202,"
-    " and ask the PSP for it by its key, in sync and in the worker, until it tells."
+    " answer 202, and ask the PSP for it by its key, in sync and in the worker, until it tells."
 )
 
 #: Seconds within which what the PSP knows must have been settled by sync; see contract 6.20.

@@ -17,8 +17,7 @@ from checks.verdicts import Broken, Vulnerable
 
 _HINT = (
     "Name the members that a client may send in a schema of its own for each request, and refuse"
-    " all"
-    " others; never copy a body onto a stored object."
+    " all others; never copy a body onto a stored object."
 )
 
 _PAST = "2001-02-03T04:05:06Z"

@@ -19,8 +19,7 @@ from checks.verdicts import Vulnerable
 
 _HINT = (
     "Look the payment up by its id and the caller's merchant together, in every handler that"
-    " takes a"
-    " payment's id, before anything else is done with it."
+    " takes a payment's id, before anything else is done with it."
 )
 
 

@@ -16,8 +16,7 @@ from checks.verdicts import Broken, Vulnerable
 
 _HINT = (
     "Look the parameter up in a table from the documented names to columns, and answer 422 for"
-    " any other;"
-    " no part of it may become part of a statement."
+    " any other; no part of it may become part of a statement."
 )
 
 _DOCUMENTED = ("created_at", "-created_at", "amount", "-amount")

@@ -20,13 +20,11 @@ from checks.verdicts import Broken, Inconclusive, Vulnerable
 
 _ALGORITHM_HINT = (
     "Verify with the one algorithm and key that this service signs with; take neither from the"
-    " token"
-    " (RFC 8725, section 3.1)."
+    " token (RFC 8725, section 3.1)."
 )
 _CLAIMS_HINT = (
-    "Require iss, aud, sub, iat and exp, and compare issuer and audience with your own; leeway at"
-    " most"
-    " 60 seconds (RFC 8725, sections 3.8 and 3.9)."
+    "Require iss, aud, sub, iat and exp, and compare issuer and audience with your own; leeway"
+    " at most 60 seconds (RFC 8725, sections 3.8 and 3.9)."
 )
 
 #: Seconds that no leeway of the contract (2.7) covers: it ends at 60.

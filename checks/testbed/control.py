@@ -45,6 +45,12 @@ class SqlCount(BaseModel):
     rows: int
     sessions: int
 
+    def since(self, before: SqlCount) -> SqlCount:
+        """What has passed after an earlier count."""
+        return SqlCount(
+            **{name: now - getattr(before, name) for name, now in self.model_dump().items()}
+        )
+
 
 class Ending(BaseModel):
     """A process of the submission that ended though nobody ended it.

@@ -159,9 +159,13 @@ class Session(asyncio.Protocol):
         if self._server is None:
             return
         self._server.write(data)
+        self._read(self._from_client, data, self._sent)
+
+    def _read(self, frames: Frames, data: bytes, note: Callable[[int, bytes], None]) -> None:
+        """Read alongside what has passed; bytes that are no frames end the session."""
         try:
-            for kind, payload in self._from_client.feed(data):
-                self._sent(kind, payload)
+            for kind, payload in frames.feed(data):
+                note(kind, payload)
         except ValueError:
             self.end()
 
@@ -191,11 +195,7 @@ class Session(asyncio.Protocol):
         if self._client is None:
             return
         self._client.write(data)
-        try:
-            for kind, payload in self._from_server.feed(data):
-                self._received(kind, payload)
-        except ValueError:
-            self.end()
+        self._read(self._from_server, data, self._received)
 
     def _received(self, kind: int, payload: bytes) -> None:
         match kind:
