@@ -39,6 +39,10 @@ class Psp:
         """End one fault, or all."""
         await self._control.psp_lift(self._lease, fault)
 
+    async def publish(self, path: str, body: str) -> str:
+        """Have something to be fetched at a URL that the service can reach; gives the URL."""
+        return await self._control.psp_publish(self._lease, path, body)
+
     async def journal(self, card: str | None = None, *, since: int = 0) -> tuple[JournalEntry, ...]:
         """What the PSP was asked about a card, in order; it goes into the current probe too."""
         entries = await self._control.psp_journal(self._lease, since=since, token=card)

@@ -21,7 +21,10 @@ from checks.tenants import Merchant, Platform, payment_body, transfer_body
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One request that takes a key. ``effects`` counts its effects so far: (ledger, PSP)."""
+    """One request that takes a key. ``effects`` counts its effects so far: (ledger, PSP).
+
+    ``card`` is the PSP's token of the payment that it is about, if it is about one.
+    """
 
     caller: Client
     path: str
@@ -30,6 +33,7 @@ class Case:
     whole: tuple[int, int]
     merchant: Merchant
     account: Account
+    card: str | None = None
 
     async def send(self, key: str, *, replica: int | None = None, **options: Any) -> Answer:
         """Send it under a key."""
@@ -114,7 +118,9 @@ async def _payment(tenants: Tenants, name: str, *, capture: bool) -> Case:
     body = payment_body(account, tenants.fresh.money(1000, 9000), card, capture=capture)
     count = tenants.counting(account, "capture", card, name)
     whole = (1, 1) if capture else (0, 1)
-    return Case(tenants.alice.owner, "/v1/payments", body, count, whole, tenants.alice, account)
+    return Case(
+        tenants.alice.owner, "/v1/payments", body, count, whole, tenants.alice, account, card
+    )
 
 
 async def sale(tenants: Tenants) -> Case:
@@ -138,7 +144,7 @@ async def _follow_up(tenants: Tenants, act: str, kind: str) -> Case:
     count = tenants.counting(account, kind, card, kind)
     whole = (0, 1) if kind == "void" else (1, 1)
     path = f"{payment.url}/{act}"
-    return Case(tenants.alice.owner, path, body, count, whole, tenants.alice, account)
+    return Case(tenants.alice.owner, path, body, count, whole, tenants.alice, account, card)
 
 
 async def capture(tenants: Tenants) -> Case:

@@ -16,3 +16,6 @@ IMPATIENT_CALLS = {
     "PSP_MAX_ATTEMPTS": "2",
     "BREAKER_FAILURES": "1000",
 }
+
+#: Shorter than the work that a claim stands for, when the PSP takes its time.
+SHORT_CLAIMS = {"CLAIM_LEASE_SECONDS": "1", "BREAKER_FAILURES": "1000"}

@@ -13,4 +13,8 @@ sales = ("contract/a_sale_is_captured_and_credited",)
 payments = (*sales, "contract/an_authorisation_is_captured_later")
 voids = ("contract/an_authorisation_is_voided",)
 refunds = ("contract/a_capture_is_refunded_in_parts",)
+declines = (
+    "contract/a_declined_card_is_answered_402",
+    "contract/a_declined_follow_up_is_answered_402",
+)
 lists = ("contract/a_list_is_paged",)

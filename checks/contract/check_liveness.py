@@ -109,7 +109,7 @@ async def a_slow_processor_holds_up_nobody_else(
     """While the PSP keeps several payments waiting, other requests are answered."""
     account, card = await alice.open_account(), fresh.card()
     source, other = await bob.funded(), await bob.open_account()
-    hold = await testbed.control.psp_hold(testbed.lease, token=card, times=None)
+    hold = await testbed.psp.fault("hold", token=card, effect=True)
     body = payment_body(account, money("5.00 GBP"), card)
     with probe("transfers and a payment of bob's while alice's payments wait for the PSP"):
         waiting = [
@@ -129,7 +129,7 @@ async def a_slow_processor_holds_up_nobody_else(
                     )
                     answer.expect(201)
         finally:
-            await testbed.control.psp_release(testbed.lease, hold)
+            await testbed.psp.lift(hold)
             answers = await asyncio.gather(*waiting)
     for answer in answers:
         # Where the wait outlasted a time-out, 402 is wrong, and psp-timeout-is-failure's matter.

@@ -135,27 +135,6 @@ async def a_void_is_final(alice: Merchant, psp: Psp, fresh: Fresh) -> None:
         raise Broken(f"The PSP was made to do {done}.")
 
 
-@check(needs=contract.sales, competencies=("resilience.outside-calls",))
-async def a_declined_card_is_answered_402(alice: Merchant, psp: Psp, fresh: Fresh) -> None:
-    """A declined card is 402, names the payment, and credits nothing."""
-    books = Books()
-    account = books.open(alice, await alice.open_account())
-    for capture in (True, False):
-        card, key = fresh.card(), fresh.key()
-        await psp.fault("decline", "authorisation", "sale", token=card)
-        body = payment_body(account, fresh.money(100, 9000), card, capture=capture)
-        declined = await alice.post("/v1/payments", body, key=key)
-        expect_problem(declined, 402, code="card_declined")
-        id_ = declined.members.get("payment")
-        payment = (await alice.get(f"/v1/payments/{id_}")).expect(200).read(Payment)
-        expect_payment(payment, "declined", Money(0, "GBP"))
-        late = await alice.post(f"{payment.url}/capture", {}, key=fresh.key())
-        expect_problem(late, 409, code="not_capturable")
-        if effects(await psp.journal(card)):
-            raise Broken("A declined card was charged.")
-    await books.agree()
-
-
 @check(needs=contract.sales, competencies=("api.validation", "compliance.cards"))
 async def only_card_tokens_are_taken(alice: Merchant, psp: Psp, fresh: Fresh) -> None:
     """Card numbers, and members that would hold card data, are refused before anything is done."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from checks import contract
+from checks.amounts import money
 from checks.attachment import Testbed
 from checks.client import Client
 from checks.expectations import expect_problem
@@ -101,12 +102,28 @@ async def unknown_members_are_refused(alice: Merchant, platform: Platform, fresh
     for path, body in bodies.items():
         strange = body | {fresh.word(): fresh.word()}
         expect_problem(await alice.post(path, strange, key=fresh.key()), 422)
+    await _strange_acts(alice, fresh)
     nested = {**amount.json(), fresh.word(): 1}
     transfer = {"from": account.id, "to": other.id, "amount": nested}
     expect_problem(await alice.post("/v1/transfers", transfer, key=fresh.key()), 422)
     await _strange_to_platform(platform.client, account.id, amount.json(), fresh)
     if (await alice.account(account)).balance != before.balance:
         raise Broken(f"Refused requests changed the balance of {account.id}.")
+
+
+async def _strange_acts(alice: Merchant, fresh: Fresh) -> None:
+    """What is done to an object takes no more members than making one does."""
+    account = await alice.funded()
+    received = await alice.transfer(account, await alice.open_account(), money("1.00 GBP"))
+    payment = await alice.authorise(account=account)
+    for path in (f"{payment.url}/capture", f"{payment.url}/void", f"{received.url}/reversal"):
+        strange = {fresh.word(): fresh.word()}
+        expect_problem(await alice.post(path, strange, key=fresh.key()), 422)
+    if (await alice.payment(payment)).status != "authorised":
+        raise Broken(f"A refused capture or void of {payment.id} was carried out.")
+    match = {"If-Match": f'"{(await alice.account(account)).version}"'}
+    renaming = {"name": fresh.name(), fresh.word(): fresh.word()}
+    expect_problem(await alice.owner.patch(account.url, renaming, headers=match), 422)
 
 
 async def _strange_to_platform(

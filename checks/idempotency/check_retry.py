@@ -11,13 +11,20 @@ from checks.fresh import Fresh
 from checks.operations import OPERATIONS, Case, Tenants
 from checks.probes import probe
 from checks.registry import check
-from checks.tenants import Merchant, payment_body
+from checks.tenants import Merchant
+from checks.testbed.faults import Operation as Asked
 from checks.verdicts import Broken, Vulnerable
 
 _HINT = (
     "Keep each key with its answer in the database, under a unique constraint on merchant and"
     " key, and claim it before anything is done."
 )
+
+#: What the PSP can decline.
+_DECLINED: tuple[Asked, ...] = ("sale", "authorisation", "capture", "void", "refund")
+
+#: The operations whose path names nothing of a merchant's.
+_MADE = ("transfer", "sale", "authorisation")
 
 
 @check(
@@ -47,6 +54,13 @@ async def a_retry_has_no_second_effect(tenants: Tenants, fresh: Fresh) -> None:
             for caller in callers:
                 await _retry(replace(case, caller=caller), key, first, replicas[-1])
             await _once(case, first)
+        with probe(f"a {name} retried, its members in another order"):
+            turned = replace(case, body=dict(reversed(case.body.items())))
+            await _retry(turned, key, first, replicas[-1])
+            await _once(case, first)
+        if name in _MADE:
+            with probe(f"bob sends alice's {name} under her key"):
+                await _foreign(tenants.bob, case, key, first)
 
 
 async def _retry(case: Case, key: str, first: Answer, replica: int) -> None:
@@ -63,6 +77,17 @@ async def _retry(case: Case, key: str, first: Answer, replica: int) -> None:
         raise Broken(f"{again}, sent again under its key after {first.status}.")
 
 
+async def _foreign(bob: Merchant, case: Case, key: str, first: Answer) -> None:
+    """A key is its merchant's own (contract 5.3): another gets no answer that was kept for it."""
+    answer = await bob.post(case.path, case.body, key=key)
+    if answer.ok and answer.json == first.json:
+        raise Vulnerable(
+            f"{answer} to another merchant, with what {first.request} was answered: the key is not"
+            " its merchant's own.",
+            _HINT,
+        )
+
+
 async def _once(case: Case, first: Answer) -> None:
     """Another effect is a second payment, whatever was answered."""
     done = await case.effects()
@@ -76,25 +101,22 @@ async def _once(case: Case, first: Answer) -> None:
 
 @check(
     "idempotency-missing",
-    needs=("contract/a_declined_card_is_answered_402",),
+    needs=contract.declines,
     competencies=("distributed.idempotency",),
 )
-async def a_declined_payment_stays_declined(alice: Merchant, psp: Psp, fresh: Fresh) -> None:
-    """A retry of a declined payment is declined again, though the card has money by then."""
-    for capture in (True, False):
-        account, card, key = await alice.open_account(), fresh.card(), fresh.key()
-        fault = await psp.fault("decline", "authorisation", "sale", token=card)
-        body = payment_body(account, fresh.money(1000, 9000), card, capture=capture)
-        declined = await alice.post("/v1/payments", body, key=key, replica=0)
-        declined.expect(402, code="card_declined")
+async def a_declined_payment_stays_declined(tenants: Tenants, psp: Psp, fresh: Fresh) -> None:
+    """A retry of what the PSP declined is declined again, though it would be done by then."""
+    for name in _DECLINED:
+        case, key = await OPERATIONS[name](tenants), fresh.key()
+        fault = await psp.fault("decline", name, token=case.card)
+        declined = (await case.send(key, replica=0)).expect(402)
         await psp.lift(fault)
-        with probe("the same payment again, under its key, when the card would pay"):
-            for replica in range(len(alice.platform.connections.replicas)):
-                again = await alice.post("/v1/payments", body, key=key, replica=replica)
-                charged = [entry for entry in await psp.journal(card) if entry.effect]
-                if again.ok or charged:
+        with probe(f"the same {name} again, under its key, when the PSP would do it"):
+            for replica in range(len(tenants.platform.connections.replicas)):
+                again = await case.send(key, replica=replica)
+                if again.ok or await case.effects() != (0, 0):
                     raise Vulnerable(
-                        f"{declined} and then {again}: a payment that was reported as declined"
-                        " charged the card.",
+                        f"{declined} and then {again}: a {name} that was reported as declined was"
+                        " carried out.",
                         _HINT,
                     )

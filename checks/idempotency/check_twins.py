@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import partial
 
 from checks import contract
@@ -10,13 +9,14 @@ from checks.attachment import Testbed
 from checks.client import Answer
 from checks.fresh import Fresh
 from checks.gate import race
+from checks.idempotency.effects import taken_once
 from checks.losers import follow_up, unfailed
 from checks.operations import OPERATIONS, Case, Operation, Tenants
 from checks.probes import probe
 from checks.registry import check
 from checks.settings import PATIENT_CLAIMS
 from checks.tables import tables_written
-from checks.verdicts import Broken, Inconclusive, NotReached, Vulnerable
+from checks.verdicts import Inconclusive, NotReached
 
 _HINT = (
     "Claim the key with one statement that only one of two can win (INSERT ... ON CONFLICT DO"
@@ -83,20 +83,6 @@ async def _twins(
 
         run = await race(testbed, table, requests, read)
         settled = await follow_up(run.answers, requests)
-        await _judge(name, case, settled)
+        await taken_once(name, case, settled, _HINT)
         unfailed((*run.answers, *settled))
     return run.driven
-
-
-async def _judge(name: str, case: Case, answers: Sequence[Answer]) -> None:
-    done = await case.effects()
-    ids = {answer.members.get("id") for answer in answers if answer.ok}
-    if any(count > limit for count, limit in zip(done, case.whole, strict=True)) or len(ids) > 1:
-        raise Vulnerable(
-            f"{_TWINS} requests under one key for one {name} had the effects (ledger, PSP) {done}"
-            " instead"
-            f" of {case.whole}, and answered {len(ids)} different objects.",
-            _HINT,
-        )
-    if not ids or done != case.whole:
-        raise Broken(f"Of {_TWINS} twins none was carried out, or half: {answers[0]}, {done}.")

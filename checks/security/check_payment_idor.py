@@ -13,9 +13,10 @@ from checks.fresh import Fresh
 from checks.probes import probe
 from checks.processor import effects
 from checks.registry import check
+from checks.settings import PATIENT_CLAIMS
 from checks.shapes import Account, Payment, Refund
 from checks.tenants import Merchant, payment_body
-from checks.verdicts import Vulnerable
+from checks.verdicts import Inconclusive, Vulnerable
 
 _HINT = (
     "Look the payment up by its id and the caller's merchant together, in every handler that"
@@ -25,6 +26,11 @@ _HINT = (
 
 #: What ends an authorisation, or asks about it; with a body, and without.
 _ENDINGS: tuple[tuple[str, object], ...] = (("/void", {}), ("/void", UNSET), ("/sync", {}))
+_SYNCS: tuple[object, ...] = ({}, UNSET)
+
+#: Seconds for which the PSP must not be asked about a payment before it is believed that nobody
+#: asks of his own accord, and within which a stranger's request has reached it.
+_QUIET = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +90,63 @@ async def another_merchant_cannot_read_a_payment(
             listed = await bob.get(path)
             if target.payment.id in listed.content.decode("utf-8", "replace"):
                 raise Vulnerable(f"{listed} with another merchant's payment.", _HINT)
+
+
+@check(
+    "payment-idor",
+    needs=(*contract.payments, *contract.refunds, *contract.voids),
+    competencies=("security.authorisation",),
+)
+async def what_its_owner_has_read_stays_hidden(
+    alice: Merchant, bob: Merchant, psp: Psp, fresh: Fresh
+) -> None:
+    """A payment that its merchant has just read, whatever its state, is hidden from others."""
+    voided, refunded = await alice.authorise(), await alice.pay(account=await alice.funded())
+    await alice.void(voided)
+    refund = await alice.refund(refunded, refunded.amount.money)
+    payments = [await alice.authorise(), await alice.pay(), voided, refunded]
+    card = fresh.card()
+    await psp.fault("decline", "sale", token=card)
+    body = payment_body(await alice.open_account(), fresh.money(1_000, 9_000), card)
+    declined = await alice.post("/v1/payments", body, key=fresh.key())
+    paths = [payment.url for payment in payments] + [f"{refunded.url}/refunds", refund.url]
+    if declined.status == 402 and isinstance(id_ := declined.members.get("payment"), str):
+        paths.append(f"/v1/payments/{id_}")
+    for replica in range(len(alice.platform.connections.replicas)):
+        with probe(f"alice reads her payments on replica {replica}, and then bob does"):
+            for path in paths:
+                mine = (await alice.get(path, replica=replica)).expect(200)
+                secrets = (mine.members.get("account"),)
+                expect_hidden(await bob.get(path, replica=replica), secrets, _HINT)
+
+
+@check(
+    "payment-idor",
+    needs=contract.payments,
+    exclusive=True,
+    settings=PATIENT_CLAIMS,
+    competencies=("security.authorisation",),
+)
+async def another_merchant_cannot_have_the_psp_asked(
+    alice: Merchant, bob: Merchant, psp: Psp, fresh: Fresh
+) -> None:
+    """A stranger who synchronises a payment whose outcome is open gets nothing done about it."""
+    account, card = await alice.open_account(), fresh.card()
+    fault = await psp.fault("drop_after", "sale", token=card)
+    body = payment_body(account, fresh.money(1_000, 9_000), card)
+    await alice.post("/v1/payments", body, key=fresh.key())
+    await psp.lift(fault)
+    opened = [item["id"] async for _, item in alice.walk("/v1/payments")]
+    asked = len(await psp.journal(card))
+    if len(await psp.wait(card, asked + 1, _QUIET)) > asked:
+        raise Inconclusive("The service asks the PSP unasked: who made it ask cannot be told.")
+    with probe("bob synchronises alice's payment, whose outcome the PSP has not told"):
+        for payment in opened:
+            for sync in _SYNCS:
+                answer = await bob.post(f"/v1/payments/{payment}/sync", sync)
+                expect_hidden(answer, (account.id,), _HINT)
+        if len(await psp.wait(card, asked + 1, _QUIET)) > asked:
+            raise Vulnerable("The PSP was asked about alice's payment for a stranger.", _HINT)
 
 
 @check(

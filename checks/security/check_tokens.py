@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -147,7 +148,8 @@ async def a_token_does_not_choose_its_key(
     victim = await _victim(alice, platform)
     attacker = Ed25519PrivateKey.generate()
     with probe("a key of the forger's, announced in the header"):
-        for what, extra in _announced(attacker, victim.header, fresh):
+        published = await _published(attacker, victim.header, testbed, fresh)
+        for what, extra in (*_announced(attacker, victim.header, fresh), *published):
             forged = tokens.key_signed(victim.header | extra, victim.claims, attacker)
             await victim.refuses(forged, f"signed with another key, {what}", _ALGORITHM_HINT)
     with probe("a kid that points elsewhere"):
@@ -166,17 +168,32 @@ def _announced(
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     kid = header.get("kid", "")
     jwk = tokens.jwk_of(attacker.public_key(), str(kid))
-    certificate = tokens.certificate_of(attacker, fresh.word())
+    chain = tokens.x5c(tokens.certificate_of(attacker, fresh.word()))
     yield "same kid", {}
     yield "as jwk", {"jwk": jwk}
     yield "as jwk with another kid", {"jwk": jwk | {"kid": fresh.word()}, "kid": fresh.word()}
-    yield "by jku", {"jku": f"http://127.0.0.1:9/{fresh.word()}/jwks.json"}
-    yield "by x5u", {"x5u": f"http://127.0.0.1:9/{fresh.word()}.pem"}
-    yield "by x5c", {"x5c": [certificate]}
-    yield "by x5c with another kid", {"x5c": [certificate], "kid": fresh.word()}
+    yield "by x5c", {"x5c": chain}
+    yield "by x5c with another kid", {"x5c": chain, "kid": fresh.word()}
     yield "as Ed25519", {"alg": "Ed25519"}
     yield "in another case", {"alg": "eddsa"}
     yield "with a critical extension", {"crit": [fresh.word()]}
+
+
+async def _published(
+    attacker: Ed25519PrivateKey, header: dict[str, Any], testbed: Testbed, fresh: Fresh
+) -> list[tuple[str, dict[str, Any]]]:
+    """Headers that point to the forger's key at a server which the service can reach."""
+    kid = fresh.word()
+    keys = [tokens.jwk_of(attacker.public_key(), str(one)) for one in (header.get("kid"), kid)]
+    key_set = await testbed.psp.publish(f"/{fresh.word()}/jwks.json", json.dumps({"keys": keys}))
+    pem = tokens.pem(tokens.certificate_of(attacker, fresh.word()))
+    certificate = await testbed.psp.publish(f"/{fresh.word()}.pem", pem)
+    return [
+        ("by jku", {"jku": key_set}),
+        ("by jku with another kid", {"jku": key_set, "kid": kid}),
+        ("by x5u", {"x5u": certificate}),
+        ("by x5u with another kid", {"x5u": certificate, "kid": kid}),
+    ]
 
 
 @check("jwt-claims", needs=contract.accounts, competencies=("security.authentication",))

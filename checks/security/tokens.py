@@ -129,11 +129,11 @@ def _thumbprint_members(raw: bytes) -> dict[str, str]:
     return {"crv": "Ed25519", "kty": "OKP", "x": encode(raw)}
 
 
-def certificate_of(key: Ed25519PrivateKey, name: str) -> str:
-    """A certificate that the key has signed for itself, as ``x5c`` carries it (RFC 7515, 4.1.6)."""
+def certificate_of(key: Ed25519PrivateKey, name: str) -> x509.Certificate:
+    """A certificate that the key has signed for itself."""
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     at = datetime.now(UTC)
-    certificate = (
+    return (
         x509.CertificateBuilder()
         .subject_name(subject)
         .issuer_name(subject)
@@ -143,7 +143,16 @@ def certificate_of(key: Ed25519PrivateKey, name: str) -> str:
         .not_valid_after(at + timedelta(days=30))
         .sign(key, None)
     )
-    return base64.b64encode(certificate.public_bytes(Encoding.DER)).decode()
+
+
+def x5c(certificate: x509.Certificate) -> list[str]:
+    """A certificate as the header ``x5c`` carries it (RFC 7515, 4.1.6)."""
+    return [base64.b64encode(certificate.public_bytes(Encoding.DER)).decode()]
+
+
+def pem(certificate: x509.Certificate) -> str:
+    """A certificate as the URL in ``x5u`` serves it (RFC 7515, 4.1.5)."""
+    return certificate.public_bytes(Encoding.PEM).decode()
 
 
 def now() -> int:

@@ -54,8 +54,7 @@ class Broker:
         self._methods: dict[str, Callable[..., Awaitable[Any]]] = {
             "psp.fault": self._fault,
             "psp.lift": self._lift,
-            "psp.hold": self._hold,
-            "psp.release": self._lift,
+            "psp.publish": self._publish,
             "psp.journal": self._journal,
             "psp.wait": self._wait,
             "sql.count": self._count,
@@ -172,8 +171,8 @@ class Broker:
     async def _fault(self, testbed: Testbed, **fault: Any) -> dict[str, str]:
         return {"fault": testbed.psp.script(Fault.model_validate(fault))}
 
-    async def _hold(self, testbed: Testbed, **hold: Any) -> dict[str, str]:
-        return {"fault": testbed.psp.script(Fault.model_validate({**hold, "kind": "hold"}))}
+    async def _publish(self, testbed: Testbed, path: str, body: str) -> dict[str, str]:
+        return {"url": testbed.psp.publish(path, body)}
 
     async def _lift(self, testbed: Testbed, fault: str | None = None) -> None:
         testbed.psp.lift(fault)

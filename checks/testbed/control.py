@@ -187,25 +187,9 @@ class Control:
         """End a fault, or all of this testbed's; replies that one withheld are let go."""
         await self.call("psp.lift", lease=lease.id, fault=fault)
 
-    async def psp_hold(
-        self,
-        lease: Lease,
-        *,
-        operations: tuple[Operation, ...] = (),
-        token: str | None = None,
-        times: int | None = 1,
-        effect: bool = True,
-    ) -> str:
-        """Hold replies until ``psp_release``; with ``effect`` the operation is done before.
-
-        Without ``effect`` it is carried out only once let go.
-        """
-        given = {"operations": operations, "token": token, "times": times, "effect": effect}
-        return str((await self.call("psp.hold", lease=lease.id, **given))["fault"])
-
-    async def psp_release(self, lease: Lease, hold: str) -> None:
-        """Let go of the replies that a hold keeps, and hold no more."""
-        await self.call("psp.release", lease=lease.id, fault=hold)
+    async def psp_publish(self, lease: Lease, path: str, body: str) -> str:
+        """Have the PSP's server answer ``GET path`` with this body; gives the URL."""
+        return str((await self.call("psp.publish", lease=lease.id, path=path, body=body))["url"])
 
     async def psp_journal(
         self, lease: Lease, *, since: int = 0, token: str | None = None

@@ -91,6 +91,7 @@ class Psp:
         self._script: dict[str, _Scripted] = {}
         self._books = Books()
         self._faults = 0
+        self._published: dict[str, str] = {}
 
     async def __aenter__(self) -> Psp:
         await self._http.start()
@@ -109,6 +110,14 @@ class Psp:
     def url(self) -> str:
         """``PSP_URL`` of the service."""
         return f"http://127.0.0.1:{self.port}"
+
+    def publish(self, path: str, body: str) -> str:
+        """Answer ``GET path`` with this body from now on, to whoever asks; gives the URL.
+
+        It serves what a token or a body may point a service to. Such requests are not journalled.
+        """
+        self._published[path] = body
+        return self.url + path
 
     def script(self, fault: Fault) -> str:
         """Put a fault in force until it is lifted or has served its times; gives its id."""
@@ -142,6 +151,8 @@ class Psp:
             return
 
     async def _answer(self, received: Received) -> Answer | None:
+        if received.method == "GET" and received.path in self._published:
+            return Answer(200, self._published[received.path])
         operation, key, body = self._read(received)
         entry = _Entry(
             at=asyncio.get_running_loop().time() - self._began,

@@ -155,12 +155,12 @@ result = json.loads(connection.getresponse().read())["status"]
     await control.psp_fault(lease, "decline", operations=("sale",), token="tok_b", times=1)
     assert await run(lease, code.replace("NTH", "k-1")) == "declined"
     assert await run(lease, code.replace("NTH", "k-2")) == "succeeded"
-    hold = await control.psp_hold(lease, token="tok_b")
+    hold = await control.psp_fault(lease, "hold", token="tok_b", times=1, effect=True)
     held = asyncio.create_task(run(lease, code.replace("NTH", "k-3")))
     entries = await control.psp_wait(lease, 3, 30, token="tok_b")
     assert [entry.effect for entry in entries] == [False, True, True]
     assert not held.done()
-    await control.psp_release(lease, hold)
+    await control.psp_lift(lease, hold)
     assert await held == "succeeded"
     assert await control.psp_journal(lease, since=1, token="tok_b") != entries
     assert await control.psp_journal(lease, token="tok_other") == ()

@@ -266,3 +266,12 @@ def test_exactly_one_spelling_of_an_amount_is_taken(minor: int, money: tuple[str
     for wrong in (right + "0", "0" + right, "+" + right, "-" + right, " " + right, right + " "):
         if not (digits == 0 and wrong == right + "0"):
             assert not _is_amount(wrong, currency)
+
+
+async def test_what_is_published_is_fetched_by_anybody(psp: Psp) -> None:
+    url = psp.publish("/keys.json", '{"keys": []}')
+    async with httpx.AsyncClient() as stranger:
+        assert (await stranger.get(url)).json() == {"keys": []}
+        assert (await stranger.post(url)).status_code == 401
+        assert (await stranger.get(f"{url}x")).status_code == 401
+    assert [entry.method for entry in psp.journal()] == ["POST", "GET"]
