@@ -91,7 +91,8 @@ class JournalEntry(Model):
     """One request that a simulator received, and what it did and answered.
 
     ``status`` is ``None`` where it hung or dropped the connection. ``effect`` says whether the
-    simulator carried the operation out (charged the card), whatever it answered.
+    simulator carried the operation out (charged the card), whatever it answered. ``at`` is in
+    seconds since the probe began, and negative for what was asked before.
     """
 
     at: float
@@ -116,7 +117,10 @@ class ScheduleStep(Model):
 
 
 class Probe(Model):
-    """One attempt of a check: its requests, responses, interleaving and simulator journal."""
+    """One attempt of a check: its requests, responses, interleaving and simulator journal.
+
+    ``decisive`` if the check's verdict was reached in it; where all is secure, none is.
+    """
 
     id: str
     title: str
@@ -124,6 +128,7 @@ class Probe(Model):
     schedule: tuple[ScheduleStep, ...] = ()
     journal: tuple[JournalEntry, ...] = ()
     notes: tuple[str, ...] = ()
+    decisive: bool = False
 
 
 class CheckVerdict(Model):
@@ -159,7 +164,10 @@ class Lesson(Model):
 
 
 class FlawFacts(Model):
-    """What the report says of a flaw without asking the bank; ``difference`` is a unified diff."""
+    """What the report says of a flaw without asking the bank.
+
+    ``untried`` are sentences about what its checks leave out; ``difference`` is a unified diff.
+    """
 
     id: str
     title: str
@@ -171,6 +179,7 @@ class FlawFacts(Model):
     minutes: int
     checks: tuple[str, ...]
     lesson: Lesson
+    untried: tuple[str, ...] = ()
     difference: str = ""
 
 

@@ -40,6 +40,12 @@ class Case:
         return await self.caller.post(self.path, self.body, key=key, replica=replica, **options)
 
 
+def counted(effects: tuple[int, int]) -> str:
+    """Effects in words: how often in the ledger, and at the PSP."""
+    ledger, psp = ("once" if count == 1 else f"{count} times" for count in effects)
+    return f"{ledger} in the ledger and {psp} at the PSP"
+
+
 @dataclass(frozen=True, slots=True)
 class Tenants:
     """Who takes part in operations, and the accounts on which each kind of them is tried.

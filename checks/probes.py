@@ -36,6 +36,7 @@ class Attempt:
         self.title = title
         self.began = time.monotonic()
         self.exchanged = 0
+        self.decisive = False
         self._exchanges: list[Exchange] = []
         self._schedule: list[ScheduleStep] = []
         self._journal: list[JournalEntry] = []
@@ -60,8 +61,12 @@ class Attempt:
             )
 
     def journal(self, entries: Iterable[JournalEntry]) -> None:
-        """Record what a simulator was asked; an entry recorded before is not repeated."""
-        for entry in entries:
+        """Record what a simulator was asked; an entry recorded before is not repeated.
+
+        Entries come with the time of this machine's monotonic clock.
+        """
+        for asked in entries:
+            entry = asked.model_copy(update={"at": round(asked.at - self.began, 4)})
             if entry not in self._journal and len(self._journal) < JOURNAL_LIMIT:
                 self._journal.append(entry)
 
@@ -81,6 +86,7 @@ class Attempt:
             schedule=tuple(self._schedule),
             journal=tuple(self._journal),
             notes=tuple(notes),
+            decisive=self.decisive,
         )
 
 
@@ -144,10 +150,14 @@ def recording(recorder: Recorder) -> Iterator[Recorder]:
 
 @contextmanager
 def probe(title: str) -> Iterator[Attempt]:
-    """One attempt of the current check."""
-    token = _attempt.set(_recorder.get().begin(title))
+    """One attempt of the current check; what is raised in it makes it decisive."""
+    attempt = _recorder.get().begin(title)
+    token = _attempt.set(attempt)
     try:
-        yield _attempt.get()
+        yield attempt
+    except Exception:
+        attempt.decisive = True
+        raise
     finally:
         _attempt.reset(token)
 

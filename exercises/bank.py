@@ -65,6 +65,7 @@ class _Manifest(BaseModel):
     checks: Annotated[list[str], Field(min_length=1)]
     exclusive: list[Name]
     also_affects: list[Name]
+    untried: list[Annotated[str, Field(min_length=3)]] = []
     inject: Annotated[dict[Name, _Variant], Field(min_length=1)]
     fixes: Annotated[dict[Name, _Variant], Field(min_length=FEWEST)]
     decoys: Annotated[dict[Name, _Decoy], Field(min_length=FEWEST)]
@@ -96,7 +97,11 @@ class Variant:
 
 @dataclass(frozen=True, slots=True)
 class Flaw:
-    """A seeded defect: its facts, its lesson and its variants."""
+    """A seeded defect: its facts, its lesson and its variants.
+
+    ``untried`` says, a sentence each, what its checks leave out, so that ``secure`` claims no more
+    than was seen.
+    """
 
     id: str
     title: str
@@ -109,6 +114,7 @@ class Flaw:
     checks: tuple[str, ...]
     exclusive: tuple[str, ...]
     also_affects: tuple[str, ...]
+    untried: tuple[str, ...]
     lesson: Lesson
     inject: Mapping[str, Variant]
     fixes: Mapping[str, Variant]
@@ -187,6 +193,7 @@ def load_flaw(home: Path, track: str = "fastapi") -> Flaw:
         checks=tuple(manifest.checks),
         exclusive=tuple(manifest.exclusive),
         also_affects=tuple(manifest.also_affects),
+        untried=tuple(manifest.untried),
         lesson=lesson,
         inject=_variants(home, track, "inject", manifest.inject),
         fixes=_variants(home, track, "fix", manifest.fixes),

@@ -13,13 +13,17 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from exercises import places
 from exercises.exercise import Exercise
-from exercises.tree import Tree, write_tree
+from exercises.tree import LEAVINGS, Tree, write_tree
 
 BRIEF = "BRIEF.md"
 MANIFEST = "kit.toml"
+GITIGNORE = ".gitignore"
 CONTRACT_FILES = ("CONTRACT.md", "openapi.yaml")
 #: What a kit holds besides the service; no part of a submission's difference from the starter.
-KIT_FILES = frozenset({BRIEF, MANIFEST, *CONTRACT_FILES})
+KIT_FILES = frozenset({BRIEF, MANIFEST, GITIGNORE, *CONTRACT_FILES})
+
+#: Git leaves aside what a hand-in leaves aside: environments, caches, editors' folders.
+_GITIGNORE = "".join(f"{name}\n" for name in LEAVINGS if name != ".git")
 
 #: The one commit of every kit is the same whoever makes it, and whenever.
 _AUTHOR = {
@@ -60,11 +64,12 @@ class Kit(BaseModel):
 
 
 def kit_tree(exercise: Exercise, seed: int, version: str) -> dict[str, bytes]:
-    """Every file of the kit: the starter, the brief, the contract and ``kit.toml``."""
+    """Every file of the kit: the starter, and beside it what ``KIT_FILES`` names."""
     tree = exercise.starter()
     kit = Kit(exercise=exercise.id, track=exercise.track, seed=seed, assay=version)
     tree[BRIEF] = exercise.brief.encode()
     tree[MANIFEST] = kit.to_toml().encode()
+    tree[GITIGNORE] = _GITIGNORE.encode()
     for name in CONTRACT_FILES:
         tree[name] = (places.CONTRACT / name).read_bytes()
     return tree

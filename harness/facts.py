@@ -60,6 +60,7 @@ async def flaw_facts(flaw: Flaw, seeded: Variant, track: str) -> FlawFacts:
         minutes=flaw.minutes,
         checks=flaw.checks,
         lesson=Lesson(**flaw.lesson.model_dump()),
+        untried=flaw.untried,
         difference=mended,
     )
 

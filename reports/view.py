@@ -28,8 +28,11 @@ SEVERITIES: tuple[Severity, ...] = ("critical", "high", "medium", "low")
 MOST_PROBES = 24
 MOST_EXCHANGES = 40
 MOST_STEPS = 200
+MOST_LANES = 12
+MOST_FOREMOST = 3
 MOST_FINDINGS = 200
 MOST_LOGS = 12
+MOST_UNTRIED = 8
 
 KINDS: dict[Kind, str] = {"essential": "Essential", "duty": "Duties", "desirable": "Desirable"}
 
@@ -109,6 +112,39 @@ class View:
         return tuple(
             one for kind in self.kinds for one in kind.answers if one.verdict is Answer.NOT_ASSESSED
         )
+
+    @property
+    def untried(self) -> tuple[tuple[FlawView, str], ...]:
+        """What the checks of each flaw leave out, a sentence each."""
+        return tuple(
+            (flaw, sentence)
+            for flaw in self.flaws
+            if flaw.facts
+            for sentence in flaw.facts.untried[:MOST_UNTRIED]
+        )
+
+    @property
+    def also_open(self) -> tuple[FlawView, ...]:
+        """The vulnerable and broken flaws that the highlights have no room for."""
+        said = {point.subject for point in self.scorecard.highlights}
+        bad = (Verdict.VULNERABLE, Verdict.BROKEN)
+        return tuple(one for one in self.flaws if one.verdict in bad and one.id not in said)
+
+    def names(self, requirements: Iterable[str]) -> tuple[str, ...]:
+        """The names of requirements, by their ids."""
+        known = {one.id: one.name for one in self.scorecard.requirements}
+        return tuple(known.get(one, one) for one in requirements)
+
+    def disproved(self, finding: Finding) -> FlawView | None:
+        """The flaw that a scanner suspects here, where it is the only one and was found secure."""
+        suspected = [
+            flaw
+            for flaw in self.flaws
+            if flaw.facts and not set(flaw.facts.cwe).isdisjoint(finding.cwe)
+        ]
+        if len(suspected) == 1 and suspected[0].verdict is Verdict.SECURE:
+            return suspected[0]
+        return None
 
     def replay(self, probe: Probe) -> str:
         """The command that runs a probe again."""

@@ -30,8 +30,9 @@ class Requirement(BaseModel):
 
     ``weight`` (1 to 3) orders what matters most; it does not change a verdict. ``competencies`` are
     those that automatic evidence is read from; ``must_ask`` are those among them without which it
-    is at most ``partly``. ``limits`` says what automatic evidence cannot show of it. ``question``
-    covers the requirement in an interview.
+    is at most ``partly``. ``limits`` says what automatic evidence cannot show of it; where that is
+    a part of what is asked, it is ``at_most`` ``partly``. ``question`` covers the requirement in an
+    interview.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -45,6 +46,7 @@ class Requirement(BaseModel):
     competencies: tuple[str, ...] = ()
     must_ask: tuple[str, ...] = ()
     limits: str = ""
+    at_most: Literal["met", "partly"] = "met"
     question: Annotated[str, Field(min_length=1)]
 
     @model_validator(mode="after")
@@ -54,6 +56,8 @@ class Requirement(BaseModel):
                 raise ValueError(f"requirement {self.id!r} names unknown competency {competency!r}")
         if not set(self.must_ask) <= set(self.competencies):
             raise ValueError(f"requirement {self.id!r} must ask what it does not list")
+        if self.at_most == "partly" and not self.limits:
+            raise ValueError(f"requirement {self.id!r} is at most partly met: its limits say why")
         if ("auto" in self.evidence) != bool(self.competencies):
             raise ValueError(
                 f"requirement {self.id!r} needs competencies exactly where its evidence has 'auto'"

@@ -41,9 +41,11 @@ class Answer(StrEnum):
 
 Unknown = Literal["earned", "lost"]
 
-#: What an answer rests on: ``weighed`` points; too ``narrow`` a part of the requirement; a service
-#: that did not start; or what stood in the way of an answer.
-Reason = Literal["weighed", "narrow", "service", "blocked", "unreached", "only kept", "nothing"]
+#: What an answer rests on: ``weighed`` points; too ``narrow`` a part of the requirement, or the
+#: only ``part`` that can be shown; a service that did not start; or what stood in the way.
+Reason = Literal[
+    "weighed", "narrow", "in part", "service", "blocked", "unreached", "only kept", "nothing"
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +94,7 @@ def _read(
         return Answer.NOT_ASSESSED, "unreached"
     if best is Answer.NOT_ASSESSED:
         return best, "only kept"
-    if best is Answer.MET and _narrow(requirement, shown):
-        return Answer.PARTLY, "narrow"
-    return best, "weighed"
+    return _bounded(requirement, shown) if best is Answer.MET else (best, "weighed")
 
 
 def _weigh(bearing: Iterable[Point], unknown: Unknown) -> Answer:
@@ -120,6 +120,15 @@ def _weigh(bearing: Iterable[Point], unknown: Unknown) -> Answer:
     if share >= MET and not grave:
         return Answer.MET
     return Answer.PARTLY if share >= PARTLY else Answer.NOT_MET
+
+
+def _bounded(requirement: Requirement, shown: frozenset[str]) -> tuple[Answer, Reason]:
+    """``met``, unless what was shown, or all that can be, is too little for it."""
+    if _narrow(requirement, shown):
+        return Answer.PARTLY, "narrow"
+    if requirement.at_most == "partly":
+        return Answer.PARTLY, "in part"
+    return Answer.MET, "weighed"
 
 
 def _narrow(requirement: Requirement, shown: frozenset[str]) -> bool:

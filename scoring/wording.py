@@ -31,21 +31,26 @@ SOURCES: dict[Source, str] = {
 }
 
 
-def listing(names: Iterable[str], limit: int = LISTED) -> str:
+def listing(names: Iterable[str], limit: int = LISTED, last: str = "and") -> str:
     """``a, b and c``, or ``a, b, c and 4 more``."""
     found = list(names)
     if len(found) > limit + 1:
-        return f"{', '.join(found[:limit])} and {len(found) - limit} more"
+        return f"{', '.join(found[:limit])} {last} {len(found) - limit} more"
     if len(found) < 2:  # noqa: PLR2004
         return "".join(found)
-    return f"{', '.join(found[:-1])} and {found[-1]}"
+    return f"{', '.join(found[:-1])} {last} {found[-1]}"
 
 
 def count_sentence(total: int, met: int, partly: int, not_met: int, not_assessed: int) -> str:
-    """Such as ``5 of 9 essential requirements met, 2 partly, 1 not met, 1 not assessed.``"""
-    rest = [(partly, "partly"), (not_met, "not met"), (not_assessed, "not assessed")]
-    said = "".join(f", {count} {what}" for count, what in rest if count)
-    return f"{met} of {total} essential requirements met{said}."
+    """Such as ``Of 9 essential requirements 8 were assessed: 5 met, 2 partly, 1 not met.``"""
+    if not_assessed == total:
+        return f"None of the {total} essential requirements was assessed."
+    said = [(met, "met"), (partly, "partly met"), (not_met, "not met")]
+    answered = ", ".join(f"{count} {what}" for count, what in said if count)
+    assessed = total - not_assessed
+    how_many = f"all {total}" if not not_assessed else str(assessed)
+    were = "was" if assessed == 1 else "were"
+    return f"Of {total} essential requirements {how_many} {were} assessed: {answered}."
 
 
 def blocked_sentence(found: Sequence[Point]) -> str | None:
@@ -115,14 +120,16 @@ def _reason(
         case "unreached":
             said = _unreached(bearing, evidence)
         case "only kept":
-            said = "What was asked worked in the starter already, so it is nobody's merit."
+            said = "What was asked worked in the starter already: it says nothing of the candidate."
         case "nothing":
             said = _nothing(requirement, evidence)
         case "narrow":
             rest = [name for name in requirement.competencies if name not in conclusion.shown]
-            said = f"What was asked is in order, but no flaw here shows {_names(rest)}."
+            said = f"What was asked is in order, but no flaw here bears on {_names(rest)}."
             if "performance.throughput" in rest and evidence.load is None:
                 said = "What was asked is in order, but no load was run."
+        case "in part":
+            said = f"{_weighed(bearing)} A grading can show a part of it only."
         case "weighed":
             said = _weighed(bearing)
     return said
@@ -155,8 +162,9 @@ def _weighed(bearing: Sequence[Point]) -> str:
     earned = [point for point in flaws if point.state == "earned"]
     said: list[str] = []
     if flaws:
-        which = "flaw that bears on it is" if len(flaws) == 1 else "flaws that bear on it are"
-        said.append(f"{len(earned)} of {len(flaws)} {which} gone")
+        which = "flaw that bears on it" if len(flaws) == 1 else "flaws that bear on it"
+        is_are = "is" if len(earned) == 1 else "are"
+        said.append(f"{len(earned)} of {len(flaws)} {which} {is_are} gone{_by_weight(flaws)}")
     lost = _subjects([point for point in flaws if point.verdict == "vulnerable"], "lost")
     if lost:
         said.append(f"{listing(lost)} still {'stand' if len(lost) > 1 else 'stands'}")
@@ -175,6 +183,13 @@ def _weighed(bearing: Sequence[Point]) -> str:
     return f"{sentence[:1].upper()}{sentence[1:]}."
 
 
+def _by_weight(flaws: Sequence[Point]) -> str:
+    """Which part that is by severity, where some are gone and some stand."""
+    earned = sum(point.weight for point in flaws if point.state == "earned")
+    lost = sum(point.cost for point in flaws if point.state == "lost")
+    return f" ({earned / (earned + lost):.0%} by severity)" if earned and lost else ""
+
+
 def _subjects(bearing: Iterable[Point], state: State) -> list[str]:
     chosen = [point for point in bearing if point.state == state]
     return [p.subject for p in sorted(chosen, key=lambda one: (-one.weight, one.subject))]
@@ -186,9 +201,11 @@ def _clause(bearing: Iterable[Point], state: State) -> str:
 
 
 def _names(ids: Iterable[str]) -> str:
+    """Competencies that nothing spoke about."""
     known = competencies()
     names = [known[name].name for name in ids if name in known]
-    return listing([name if name in PROPER else name[:1].lower() + name[1:] for name in names], 4)
+    inside = [name if name in PROPER else name[:1].lower() + name[1:] for name in names]
+    return listing(inside, 4, "or")
 
 
 def _sources(sources: Iterable[Source]) -> str:

@@ -72,8 +72,7 @@ class _Pair:
 
     async def attack(self) -> None:
         """Send both, let the PSP answer, and see what came of it."""
-        title = f"a {self._name} that waits for the PSP for longer than its claim lasts, and a twin"
-        with probe(title):
+        with probe(f"{self._name}: it waits for the PSP beyond its claim, and a twin comes"):
             answers = await self._sent()
             settled = await follow_up(answers, self._send)
             self.driven = all(answer.status != 402 for answer in (*answers, *settled))

@@ -8,7 +8,7 @@ from checks import contract
 from checks.attachment import Psp
 from checks.client import Answer
 from checks.fresh import Fresh
-from checks.operations import OPERATIONS, Case, Tenants
+from checks.operations import OPERATIONS, Case, Tenants, counted
 from checks.probes import probe
 from checks.registry import check
 from checks.tenants import Merchant
@@ -40,8 +40,8 @@ async def a_retry_has_no_second_effect(tenants: Tenants, fresh: Fresh) -> None:
         case, key = await operation(tenants), fresh.key()
         first = (await case.send(key, replica=0)).expect(200, 201)
         if await case.effects() != case.whole:
-            raise Broken(f"{first}, with effects (ledger, PSP) {await case.effects()}.")
-        with probe(f"a {name} retried on the same replica, and on another"):
+            raise Broken(f"{first}, and it took effect {counted(await case.effects())}.")
+        with probe(f"{name}: retried on the same replica, and on another"):
             for replica in replicas:
                 await _retry(case, key, first, replica)
             await _once(case, first)
@@ -49,12 +49,12 @@ async def a_retry_has_no_second_effect(tenants: Tenants, fresh: Fresh) -> None:
     again = tenants.alice.logged_in(tenants.alice.facts.owner)
     colleague = await tenants.alice.client("operator")
     for name, case, key, first in sent:
-        with probe(f"a {name} retried later, with a new token, and by a colleague"):
+        with probe(f"{name}: retried later, with a new token, and by a colleague"):
             callers = (case.caller,) if name == "deposit" else (case.caller, again, colleague)
             for caller in callers:
                 await _retry(replace(case, caller=caller), key, first, replicas[-1])
             await _once(case, first)
-        with probe(f"a {name} retried, its members in another order"):
+        with probe(f"{name}: retried, its members in another order"):
             turned = replace(case, body=dict(reversed(case.body.items())))
             await _retry(turned, key, first, replicas[-1])
             await _once(case, first)
@@ -69,8 +69,8 @@ async def _retry(case: Case, key: str, first: Answer, replica: int) -> None:
     if again.ok and again.members.get("id") != first.members.get("id"):
         raise Vulnerable(
             f"{again.request}, sent again under its key, made {again.members.get('id')} beside"
-            f" {first.members.get('id')}; its effects (ledger, PSP) are {await case.effects()}"
-            f" instead of {case.whole}.",
+            f" {first.members.get('id')}; it took effect {counted(await case.effects())} instead of"
+            f" {counted(case.whole)}.",
             _HINT,
         )
     if again.failed:
@@ -93,8 +93,8 @@ async def _once(case: Case, first: Answer) -> None:
     done = await case.effects()
     if done != case.whole:
         raise Vulnerable(
-            f"{first}. Sent again under the same key, its effects (ledger, PSP) are {done} instead"
-            f" of {case.whole}.",
+            f"{first}. Sent again under the same key, it took effect {counted(done)} instead of"
+            f" {counted(case.whole)}.",
             _HINT,
         )
 
@@ -116,7 +116,7 @@ async def a_declined_payment_stays_declined(tenants: Tenants, psp: Psp, fresh: F
                 again = await case.send(key, replica=replica)
                 if again.ok or await case.effects() != (0, 0):
                     raise Vulnerable(
-                        f"{declined} and then {again}: a {name} that was reported as declined was"
+                        f"{declined} and then {again}: the {name} that was reported as declined was"
                         " carried out.",
                         _HINT,
                     )

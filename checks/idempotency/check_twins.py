@@ -76,7 +76,7 @@ async def _twins(
     case, key = await operation(tenants), tenants.fresh.key()
     replicas = len(testbed.replicas)
     requests = [partial(case.send, key, replica=number % replicas) for number in range(_TWINS)]
-    with probe(f"{_TWINS} twins of a {name} at once, held at their writes to {table}"):
+    with probe(f"{name}: {_TWINS} twins at once, held at their writes to {table}"):
 
         async def read(replica: int) -> Answer:
             return await case.merchant.get(case.account.url, replica=replica, record=False)

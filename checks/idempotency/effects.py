@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from checks.client import Answer
-from checks.operations import Case
+from checks.operations import Case, counted
 from checks.verdicts import Broken, Vulnerable
 
 
@@ -24,11 +24,13 @@ async def taken_once(name: str, case: Case, answers: Sequence[Answer], hint: str
     ids = {answer.members.get("id") for answer in answers if answer.ok}
     if await taken_twice(case) or len(ids) > 1:
         raise Vulnerable(
-            f"{len(answers)} requests under one key for one {name} had the effects (ledger, PSP)"
-            f" {done} instead of {case.whole}, and answered {len(ids)} different objects.",
+            f"{len(answers)} requests under one key for one {name} took effect {counted(done)}"
+            f" instead of {counted(case.whole)}; their answers name"
+            f" {'one object' if len(ids) == 1 else f'{len(ids)} objects'}.",
             hint,
         )
     if not ids or done != case.whole:
         raise Broken(
-            f"Of {len(answers)} twins none was carried out, or half: {answers[0]}, {done}."
+            f"{answers[0]}; its {len(answers)} twins took effect {counted(done)} instead of"
+            f" {counted(case.whole)}."
         )

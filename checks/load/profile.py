@@ -7,6 +7,7 @@ refunds, and now and then a client that repeats a request because it missed the 
 from __future__ import annotations
 
 import random
+import string
 from dataclasses import dataclass
 from typing import Literal
 
@@ -29,6 +30,11 @@ WEIGHTS: dict[Operation, int] = {
 REQUEST_SECONDS = 5.0
 #: Bytes of a body beyond which the answer counts as wrong and the connection is closed.
 BODY_BYTES = 256 * 1024
+
+
+def card_token(chance: random.Random) -> str:
+    """A PSP's token of letters alone: digits might make a card number, to be refused (6.5)."""
+    return "tok_" + "".join(chance.choices(string.ascii_lowercase, k=24))
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,14 @@ import gevent  # type: ignore[import-untyped]
 from locust.contrib.fasthttp import FastHttpSession
 
 from checks.load.figures import TIMED_OUT
-from checks.load.profile import BODY_BYTES, REQUEST_SECONDS, WEIGHTS, Operation, Target
+from checks.load.profile import (
+    BODY_BYTES,
+    REQUEST_SECONDS,
+    WEIGHTS,
+    Operation,
+    Target,
+    card_token,
+)
 
 _PROBLEM = 120
 _PAGE = 20
@@ -139,7 +146,7 @@ class Session:
 
     def _pay(self) -> None:
         amount = self.chance.randint(100, 50_000)
-        token = f"tok_{self.chance.getrandbits(96):024x}"
+        token = card_token(self.chance)
         body = {"account": self.accounts[2], "amount": _gbp(amount), "payment_method": token}
         payment = self._move("/v1/payments", body, self._fresh("key"), (201,)).body
         _expect(payment["status"] == "captured", "a sale was not captured")

@@ -115,10 +115,10 @@ async def a_transfer_moves_a_positive_amount(
 
     body = transfer_body(source, theirs, Money(1, "GBP")) | {"amount": _amount()}
     transfer = _Attack(alice.owner, "/v1/transfers", fresh)
-    await _attack("transfers of amounts that are none", transfer, body, unchanged)
+    await _attack("transfers with amounts to be refused", transfer, body, unchanged)
     deposit = _Attack(platform.client, "/v1/deposits", fresh)
     body = {"account": source.id, "amount": _amount()}
-    await _attack("deposits of amounts that are none", deposit, body, unchanged)
+    await _attack("deposits with amounts to be refused", deposit, body, unchanged)
     for currency in _CURRENCIES:
         funds = Money(FUNDS, currency)
         source = books.open(alice, await alice.funded(funds))
@@ -126,7 +126,7 @@ async def a_transfer_moves_a_positive_amount(
         for account in (source, target):
             books.deposit(account, funds)
         body = transfer_body(source, target, funds) | {"amount": _amount(currency)}
-        title = f"transfers of amounts that are none, in {currency}"
+        title = f"transfers with amounts to be refused, in {currency}"
         await _attack(title, transfer, body, unchanged, _REFUSED_EVERYWHERE)
 
 
@@ -153,15 +153,18 @@ async def a_payment_takes_a_positive_amount(alice: Merchant, psp: Psp, fresh: Fr
         attack = _Attack(alice.owner, "/v1/payments", fresh)
         title = "sales" if capture else "authorisations"
         await _attack(
-            f"{title} of amounts that are none", attack, body | {"amount": _amount()}, unchanged
+            f"{title} with amounts to be refused",
+            attack,
+            body | {"amount": _amount()},
+            unchanged,
         )
     attack = _Attack(alice.owner, f"{payment.url}/capture", fresh)
-    await _attack("captures of amounts that are none", attack, {"amount": _amount()}, unchanged)
+    await _attack("captures with amounts to be refused", attack, {"amount": _amount()}, unchanged)
     for currency in _CURRENCIES:
         other = books.open(alice, await alice.open_account(currency))
         body = payment_body(other, Money(1, currency), card) | {"amount": _amount(currency)}
         attack = _Attack(alice.owner, "/v1/payments", fresh)
-        title = f"sales of amounts that are none, in {currency}"
+        title = f"sales with amounts to be refused, in {currency}"
         await _attack(title, attack, body, unchanged, _REFUSED_EVERYWHERE)
     await alice.capture(payment)
 
@@ -186,4 +189,4 @@ async def a_refund_returns_a_positive_amount(alice: Merchant, psp: Psp, fresh: F
             raise Vulnerable(f"The PSP was made to do {done[len(expected) :]}.", _HINT)
 
     attack = _Attack(alice.owner, f"{payment.url}/refunds", fresh)
-    await _attack("refunds of amounts that are none", attack, {"amount": _amount()}, unchanged)
+    await _attack("refunds with amounts to be refused", attack, {"amount": _amount()}, unchanged)

@@ -11,7 +11,7 @@ from checks.client import Answer
 from checks.fresh import Fresh
 from checks.probes import probe
 from checks.registry import check
-from checks.security.members import HINT, RICH, identities, pounds, said, unfailing
+from checks.security.members import HINT, RICH, identities, pounds, said, unfailing, written
 from checks.shapes import Account, ClientAccount, Transfer
 from checks.tenants import Merchant, transfer_body
 from checks.verdicts import Broken, Vulnerable
@@ -42,7 +42,7 @@ def _balances() -> tuple[dict[str, object], ...]:
 async def an_accounts_owner_and_balance_are_not_the_clients(
     alice: Merchant, bob: Merchant, fresh: Fresh
 ) -> None:
-    """No body sets an account's id, owner, balance or version, when it is made or renamed."""
+    """No body sets an account's id, owner, balance, version or date, when opened or renamed."""
     await alice.open_account()
     extras: tuple[dict[str, object], ...] = (
         *_balances(),
@@ -72,8 +72,8 @@ async def an_accounts_owner_and_balance_are_not_the_clients(
             kept = {"name": after.name, "version": after.version}
             if after != before.model_copy(update=kept) or after.version > before.version + 1:
                 raise Vulnerable(
-                    f"{answer} with {said(extra)}, and the account changed from {before} to"
-                    f" {after}.",
+                    f"{answer} with {said(extra)}, and the account was {written(before)}"
+                    f" and is {written(after)}.",
                     HINT,
                 )
 
@@ -100,10 +100,11 @@ async def _untouched(
     wrong_id = now.id == extra.get("id")
     if amounts != (0, 0, 0) or stamped == 2001 or wrong_id or now.version == extra.get("version"):
         raise Vulnerable(
-            f"{answer} with {said(extra)}, and the account is {now}: the body set it.", HINT
+            f"{answer} with {said(extra)}, and the account is {written(now)}: the body set it.",
+            HINT,
         )
     if now.name != body["name"] or now.currency != "GBP":
-        raise Broken(f"{answer}, but the account is {now}.")
+        raise Broken(f"{answer}, but the account is {written(now)}.")
 
 
 @check(
@@ -132,7 +133,7 @@ async def a_transfers_history_is_not_the_clients(
                 made = answer.read(Transfer)
                 set_ = made.reversed_by or made.reverses or made.id == extra.get("id")
                 if set_ or made.created_at.year == 2001:
-                    raise Vulnerable(f"{answer} with {said(extra)}, as {made}.", HINT)
+                    raise Vulnerable(f"{answer} with {said(extra)}, as {written(made)}.", HINT)
                 if (await bob.get(made.url)).ok:
                     raise Vulnerable(f"{answer} with {said(extra)}: bob sees it now.", HINT)
     await _clients(alice, bob, fresh)
@@ -156,4 +157,4 @@ async def _clients(alice: Merchant, bob: Merchant, fresh: Fresh) -> None:
             listed = [item["id"] async for _, item in bob.walk("/v1/clients")]
             set_ = any(answer.members.get(name) == value for name, value in extra.items())
             if made.id in listed or set_:
-                raise Vulnerable(f"{answer} with {said(extra)}, as {made}.", HINT)
+                raise Vulnerable(f"{answer} with {said(extra)}, as {written(made)}.", HINT)

@@ -10,7 +10,7 @@ from checks.client import Answer
 from checks.fresh import Fresh
 from checks.probes import probe
 from checks.registry import check
-from checks.security.members import HINT, RICH, identities, pounds, said, unfailing
+from checks.security.members import HINT, RICH, identities, pounds, said, unfailing, written
 from checks.shapes import Account, Payment, Refund
 from checks.tenants import Merchant, payment_body
 from checks.verdicts import Vulnerable
@@ -138,7 +138,7 @@ async def _refunded(
         told = (refund.status, refund.payment, refund.amount.money)
         set_ = refund.id == extra.get("id") or refund.created_at.year == 2001
         if told != ("succeeded", taken.id, part) or set_:
-            raise Vulnerable(f"{answer} with {said(extra)}, as {refund}.", HINT)
+            raise Vulnerable(f"{answer} with {said(extra)}, as {written(refund)}.", HINT)
         if not (await alice.get(refund.url)).ok:
             raise Vulnerable(f"{answer} with {said(extra)}: alice cannot see it.", HINT)
     if after != before - (part.amount if answer.ok else 0):
@@ -161,5 +161,5 @@ async def _captured(
     kept = {"status": now.status, "captured": now.captured, "fee": now.fee}
     moved = now != payment.model_copy(update=kept)
     if moved or now.captured.money != wanted or (answer.ok and now.fee.amount == 0):
-        raise Vulnerable(f"{answer} with {said(extra)}, and it is {now}.", HINT)
+        raise Vulnerable(f"{answer} with {said(extra)}, and it is {written(now)}.", HINT)
     return answer.ok

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+
+from pydantic import BaseModel
 
 from checks.amounts import Money
 from checks.client import Answer
@@ -52,4 +55,9 @@ def unfailing(answer: Answer, extra: Mapping[str, object]) -> None:
 
 def said(extra: Mapping[str, object]) -> str:
     """The members as a report names them."""
-    return ", ".join(f"{name} = {value}" for name, value in extra.items())
+    return ", ".join(f"{name} = {json.dumps(value)}" for name, value in extra.items())
+
+
+def written(shape: BaseModel) -> str:
+    """An object as the service shows it."""
+    return shape.model_dump_json()

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
+import time
 from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
@@ -78,13 +79,12 @@ class _Scripted:
 class Psp:
     """One testbed's PSP; an asynchronous context manager.
 
-    ``api_key`` is what the service has to send; ``began`` is the loop's time that the journal
-    counts from.
+    ``api_key`` is what the service has to send. The journal's times are those of the monotonic
+    clock, in seconds, which all processes of a machine share.
     """
 
-    def __init__(self, api_key: str, began: float) -> None:
+    def __init__(self, api_key: str) -> None:
         self._api_key = api_key
-        self._began = began
         self._http = HttpServer(self._answer)
         self._journal: list[_Entry] = []
         self._changed = asyncio.Condition()
@@ -155,7 +155,7 @@ class Psp:
             return Answer(200, self._published[received.path])
         operation, key, body = self._read(received)
         entry = _Entry(
-            at=asyncio.get_running_loop().time() - self._began,
+            at=time.monotonic(),
             method=received.method,
             path=received.path,
             key=key,

@@ -174,7 +174,7 @@ async def _lay_out(
     stack.push_async_callback(_drop, host, database)
     began = asyncio.get_running_loop().time()
     psp_key, webhook_secret = secrets.token_urlsafe(24), secrets.token_urlsafe(32)
-    psp = await stack.enter_async_context(Psp(psp_key, began))
+    psp = await stack.enter_async_context(Psp(psp_key))
     endpoints = [
         await stack.enter_async_context(Endpoint(DatabaseUpstream(host.server), began))
         for _ in range(replicas + 1)

@@ -13,6 +13,7 @@ from checks.probes import (
     probe,
     recording,
 )
+from checks.verdicts import Vulnerable
 
 
 def _exchange(number: int = 0) -> Exchange:
@@ -103,4 +104,23 @@ def test_a_journal_read_twice_is_recorded_once() -> None:
         attempt.note("n")
         attempt.journal([_entry(1)])
         attempt.journal([_entry(1), _entry(2)])
-    assert [entry.at for entry in recorder.probes()[0].journal] == [1, 2]
+    first, second = recorder.probes()[0].journal
+    assert second.at - first.at == pytest.approx(1, abs=0.001)
+
+
+def test_a_journals_times_count_from_the_probe() -> None:
+    with recording(Recorder("x/y")) as recorder, probe("p") as attempt:
+        before, after = _entry(attempt.began - 2), _entry(attempt.began + 0.5)
+        attempt.journal([before, after])
+        attempt.note("n")
+    assert [entry.at for entry in recorder.probes()[0].journal] == [-2.0, 0.5]
+
+
+def test_the_probe_in_which_the_verdict_was_reached_is_decisive() -> None:
+    with recording(Recorder("x/y")) as recorder:
+        with probe("passed") as attempt:
+            attempt.note("n")
+        with pytest.raises(Vulnerable), probe("failed") as attempt:
+            attempt.note("n")
+            raise Vulnerable("It answered.")
+    assert [one.decisive for one in recorder.probes()] == [False, True]

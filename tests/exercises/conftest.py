@@ -20,6 +20,7 @@ minutes = 10
 checks = ["security/a_check"]
 exclusive = []
 also_affects = []
+untried = ["Whether it comes back."]
 
 [inject.seed]
 mechanism = "the guard is gone"

@@ -40,6 +40,7 @@ def test_a_good_bank_loads(bank_folder: Path) -> None:
         *("decoy:one", "decoy:two", "decoy:three"),
     ]
     assert flaw.decoys["two"].breaks == ("contract/a_flow",)
+    assert flaw.untried == ("Whether it comes back.",)
     assert flaw.lesson.wrong == "It does."
     assert flaw.lesson.to_markdown().startswith("## What goes wrong\n\nIt does.\n\n## Why")
     with pytest.raises(UnknownFlawError, match="no flaw 'third-flaw'"):
@@ -59,6 +60,7 @@ def test_a_good_bank_loads(bank_folder: Path) -> None:
         (replace('[fixes.two]\nmechanism = "second way"\n', ""), "fixes: .*at least 3"),
         (replace("also_affects = []", 'also_affects = ["nothing"]'), "no other flaw 'nothing'"),
         (replace("exclusive = []", 'exclusive = ["first-flaw"]'), "no other flaw 'first-flaw'"),
+        (replace('["Whether it comes back."]', "[1]"), "untried"),
         (replace("cwe = [639]", "cwe = [639"), "not TOML"),
         (lambda home: (home / "flaw.toml").unlink(), "flaw.toml: no such file"),
         (lambda home: (home / "lesson.md").unlink(), "first-flaw/lesson.md: no such file"),

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from exercises.bank import load_bank
-from exercises.exercise import Exercise, load_exercise
-from exercises.kit import Kit, KitError, read_kit, write_kit
+from exercises.exercise import Exercise, exercise_ids, load_exercise
+from exercises.kit import GITIGNORE, KIT_FILES, Kit, KitError, kit_tree, read_kit, write_kit
 from exercises.tree import read_tree
 
 
@@ -29,7 +29,8 @@ def test_a_kit_is_a_clean_repository_of_one_commit(exercise: Exercise, tmp_path:
     folder = tmp_path / "kit"
     write_kit(exercise, folder, seed=7, version="1.2.3")
     assert set(read_tree(folder)) == {
-        *("app.py", "assay.toml", "BRIEF.md", "CONTRACT.md", "openapi.yaml", "kit.toml")
+        *("app.py", "assay.toml", "BRIEF.md", "CONTRACT.md", "openapi.yaml"),
+        *("kit.toml", ".gitignore"),
     }
     assert git(folder, "rev-list", "--count", "--all") == "1"
     assert git(folder, "status", "--porcelain") == ""
@@ -55,6 +56,35 @@ def test_a_kit_holds_no_answer(exercise: Exercise, tmp_path: Path) -> None:
     everything = b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
     for answer in (b"line 2\n", b"line 6\n", b"reference", b"guard is gone"):
         assert answer not in everything, answer
+
+
+def test_git_leaves_aside_what_a_hand_in_leaves_aside(exercise: Exercise, tmp_path: Path) -> None:
+    folder = tmp_path / "kit"
+    write_kit(exercise, folder, seed=0, version="1")
+    for left in (".venv/pyvenv.cfg", "pkg/__pycache__/app.pyc", ".pytest_cache/x", "assay-out/x"):
+        (folder / left).parent.mkdir(parents=True)
+        (folder / left).write_text("leaving")
+    assert git(folder, "status", "--porcelain") == ""
+    (folder / "NOTES.md").write_text("What I left, and why.\n")
+    assert git(folder, "status", "--porcelain") == "?? NOTES.md"
+
+
+def test_a_kit_is_its_starter_and_the_kit_files(exercise: Exercise) -> None:
+    tree = kit_tree(exercise, 0, "1")
+    assert set(tree) >= {*KIT_FILES, GITIGNORE}
+    assert {path: tree[path] for path in tree if path not in KIT_FILES} == exercise.starter()
+
+
+@pytest.mark.parametrize("name", exercise_ids())
+def test_what_a_real_kit_says_of_itself_is_true(name: str) -> None:
+    exercise = load_exercise(name, load_bank())
+    tree = kit_tree(exercise, 0, "1")
+    assert {path: tree[path] for path in tree if path not in KIT_FILES} == exercise.starter()
+    assert [path for path in tree if path.startswith("tests/")] == ["tests/conftest.py"]
+    assert "testkit/psp.py" in tree
+    assert "There are no tests yet; `tests/conftest.py` and `testkit/`" in exercise.brief
+    headings = [line for line in tree["README.md"].decode().splitlines() if line.startswith("#")]
+    assert headings == ["# Payments", "## Run it", "## Test it", "## Find your way"]
 
 
 def test_a_folder_in_use_is_left_alone(exercise: Exercise, tmp_path: Path) -> None:

@@ -32,6 +32,7 @@ FLAW = Flaw(
     checks=("security/one", "security/two"),
     exclusive=(),
     also_affects=(),
+    untried=(),
     lesson=LESSON,
     inject={"seed": variant("inject", "seed")},
     fixes={name: variant("fix", name) for name in "abc"},

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from checks.evidence import Evidence, Verdict
+from checks.evidence import Evidence, Finding, Probe, ScheduleStep, StaticReport, Verdict
 from reports.html import render_html
+from reports.markdown import render_markdown
 from scoring.role import load_role, role_ids
 from scoring.scorecard import score
 from tests.reports.pages import SAMPLES, Page, page
@@ -21,6 +22,8 @@ from tests.scoring.sample_flaws import FLAWS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from scoring.scorecard import Scorecard
 
 
 @pytest.mark.parametrize("sample", SAMPLES)
@@ -125,6 +128,86 @@ def test_what_was_not_assessed_comes_with_a_question() -> None:
     text = Page(section).text
     for one in card.requirements:
         assert (one.question in text) == (one.verdict == "not assessed")
+
+
+def _changed(evidence: Evidence, flaw: str, probes: tuple[Probe, ...]) -> Evidence:
+    """The evidence, with other probes in a flaw's check."""
+    verdicts = tuple(
+        one.model_copy(update={"probes": probes}) if one.flaw == flaw else one
+        for one in evidence.verdicts
+    )
+    return evidence.model_copy(update={"verdicts": verdicts})
+
+
+def test_the_decisive_probe_comes_first_and_the_others_are_folded() -> None:
+    starter = samples.starter()
+    (check,) = (one for one in starter.verdicts if one.flaw == "payment-idor")
+    passed, failed = check.probes[0], check.probes[1].model_copy(update={"decisive": True})
+    evidence = _changed(starter, "payment-idor", (passed, failed))
+    html = render_html(evidence, score(evidence, load_role("somnio")))
+    flaw = html[html.index('id="flaw-payment-idor"') :]
+    shown = flaw[flaw.index('<details class="probes" open') : flaw.index('class="lesson"')]
+    first, rest = shown.split('<details class="probes">')
+    assert failed.title in first.replace("&#39;", "'")
+    assert passed.title not in first.replace("&#39;", "'")
+    assert passed.title in rest.replace("&#39;", "'")
+    assert "2 probes. 1 was decisive" in Page(flaw[: flaw.index("<details")]).text
+
+
+@pytest.mark.parametrize("count", [3, 40])
+def test_every_step_of_a_schedule_stands_in_a_lane(count: int) -> None:
+    steps = tuple(ScheduleStep(at=n / 1000, lane=f"lane {n}", what=f"w{n}") for n in range(count))
+    probe = Probe(id="concurrency/x#1", title="a crowd", schedule=steps, decisive=True)
+    evidence = _changed(samples.starter(), "transfer-double-spend", (probe,))
+    html = render_html(evidence, score(evidence, load_role("somnio")))
+    text = Page(html[html.index("a crowd") :]).text
+    for step in steps:
+        assert step.what in text
+        assert step.lane in text
+
+
+@pytest.mark.parametrize("render", [render_html, render_markdown])
+def test_flaws_that_the_highlights_leave_out_are_named(
+    render: Callable[[Evidence, Scorecard], str],
+) -> None:
+    evidence = samples.starter()
+    card = score(evidence, load_role("somnio"))
+    text = render(evidence, card)
+    top = text[text.index("What matters most") : text.index("Ask in the interview")]
+    for flaw in evidence.flaws:
+        assert flaw.id in top or any(point.subject == flaw.id for point in card.highlights)
+
+
+@pytest.mark.parametrize("render", [render_html, render_markdown])
+def test_a_scanners_suspicion_of_what_was_found_secure_is_answered(
+    render: Callable[[Evidence, Scorecard], str],
+) -> None:
+    repaired, starter = samples.repaired(), samples.starter()
+    (flaw,) = (one for one in repaired.flaws if one.id == "payment-idor")
+    finding = Finding(
+        tool="semgrep", rule="r", severity="high", cwe=flaw.cwe, path="a.py", line=1, message="M"
+    )
+    static = StaticReport(findings=(finding,))
+    said = []
+    for evidence in (repaired, starter):
+        scanned = evidence.model_copy(update={"static": static})
+        report = render(scanned, score(scanned, load_role("somnio")))
+        said.append("The checks found" in report or "the checks found" in report)
+    assert said == [True, False]
+
+
+@pytest.mark.parametrize("render", [render_html, render_markdown])
+def test_what_the_checks_leave_out_is_said(
+    render: Callable[[Evidence, Scorecard], str],
+) -> None:
+    evidence = samples.partial()
+    text = render(evidence, score(evidence, load_role("somnio")))
+    left_out = text[text.index("This was not:") :]
+    for flaw in evidence.flaws:
+        assert f"Whether {flaw.id} comes back after a day." in left_out
+    silent = tuple(flaw.model_copy(update={"untried": ()}) for flaw in evidence.flaws)
+    without = evidence.model_copy(update={"flaws": silent})
+    assert "This was not:" not in render(without, score(without, load_role("somnio")))
 
 
 def test_blocked_and_unstarted_gradings_say_so_at_the_top() -> None:

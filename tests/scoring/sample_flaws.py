@@ -244,5 +244,6 @@ def facts(seed: Seed) -> FlawFacts:
         minutes=10,
         checks=(seed.check,),
         lesson=lesson(seed.title),
+        untried=(f"Whether {seed.id} comes back after a day.",),
         difference=REFERENCE_DIFF,
     )

@@ -122,6 +122,7 @@ question = "Why?"
         (("weight = 2", "weight = 2\nwieght = 2"), "wieght"),
         (('competencies = ["db.queries"]', 'competencies = ["db.queries"'), "not valid TOML"),
         (("[[requirement]]", ROLE[ROLE.index("[[") :] + "[[requirement]]"), "'sql' stands 2 times"),
+        (('question = "Why?"', 'at_most = "partly"\nquestion = "Why?"'), "its limits say why"),
         (('question = "Why?"', 'must_ask = ["db.locking"]\nquestion = "Why?"'), "does not list"),
     ],
 )

@@ -160,7 +160,7 @@ async def test_cannot_connect_to_ports_of_others(
     prober: Prober, neighbour: Prober, host: Host
 ) -> None:
     other: Testbed = neighbour.testbed
-    async with Psp("key", 0.0) as unrelated:
+    async with Psp("key") as unrelated:
         ports = [
             other.endpoints[0].port,
             other.psp.port,

@@ -29,7 +29,7 @@ SALE = {
 
 @pytest_asyncio.fixture
 async def psp() -> AsyncIterator[Psp]:
-    async with Psp("secret", asyncio.get_running_loop().time()) as running:
+    async with Psp("secret") as running:
         yield running
 
 
