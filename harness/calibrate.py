@@ -23,8 +23,8 @@ from harness.errors import DONE, FOUND, UsageError
 from harness.facts import agree
 from harness.loop import run
 from harness.matrix import Cell, Planned, Totals, judge, outcome, plan
-from harness.outcome import prepare_out
 from harness.progress import Progress
+from harness.results import prepare_out
 from harness.session import checking, fresh_seed, prepared, session
 from harness.version import versions
 from scoring.competencies import competencies

@@ -12,7 +12,9 @@ from typing import Annotated, Literal
 
 import typer
 
-from harness.errors import ASKED_WRONGLY, DONE, FAILED
+from harness.errors import ASKED_WRONGLY, DONE, FAILED, UsageError
+from harness.names import spelt
+from harness.usage import sentence
 
 app = typer.Typer(
     name="assay",
@@ -26,14 +28,45 @@ INTERRUPTED = 130
 #: No answer of a machine is an answer of ours: as a shell reports a process ended by SIGTERM.
 STOPPED = 143
 
-ExerciseName = Annotated[str, typer.Option("--exercise", "-e", help="Which exercise it answers.")]
-Flaws = Annotated[list[str] | None, typer.Option("--flaw", help="A flaw's id; may be repeated.")]
+ExerciseName = Annotated[
+    str,
+    typer.Option("--exercise", "-e", help="Which exercise it answers.", callback=spelt("exercise")),
+]
+Flaws = Annotated[
+    list[str] | None,
+    typer.Option("--flaw", help="A flaw's id; may be repeated.", callback=spelt("flaw")),
+]
+Role = typer.Option("--role", help="A role's id; may be repeated.", callback=spelt("role"))
 Seed = Annotated[int | None, typer.Option(min=0, help="Seed of all that the checks send.")]
 Trusted = Annotated[
     bool, typer.Option("--trusted", help="Run it unconfined, where the system has no isolation.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for a script to read.")]
 Load = Literal["off", "quick", "full"]
+#: What a folder for results may be.
+REPLACED = "a new or an empty folder, or one with nothing but an earlier result, which is replaced."
+#: A probe for an example, as a report names it.
+PROBE = "concurrency/transfers_never_overdraw#1"
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from harness.version import assay_version
+
+        sys.stdout.write(f"assay {assay_version()}\n")
+        raise typer.Exit
+
+
+@app.callback()
+def assay(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Show assay's version.", callback=_show_version, is_eager=True
+        ),
+    ] = False,
+) -> None:
+    """What holds for every command."""
 
 
 @app.command(epilog="Example: assay doctor --json")
@@ -46,7 +79,7 @@ def doctor(as_json: AsJson = False) -> None:
 
 @app.command("list", epilog="Example: assay list flaws")
 def list_(
-    what: Annotated[Literal["exercises", "flaws", "roles"], typer.Argument(help="Of what.")],
+    what: Annotated[Literal["exercises", "flaws", "roles"], typer.Argument(help="What to list.")],
     as_json: AsJson = False,
 ) -> None:
     """List the exercises, the flaws or the roles there are."""
@@ -57,7 +90,7 @@ def list_(
 
 @app.command(epilog="Example: assay start wallet-transfers ~/wallet")
 def start(
-    exercise: Annotated[str, typer.Argument(help="An exercise's id.")],
+    exercise: Annotated[str, typer.Argument(help="An exercise's id.", callback=spelt("exercise"))],
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A new or empty folder.")],
     seed: Annotated[int, typer.Option(min=0, help="Recorded in the kit.")] = 0,
 ) -> None:
@@ -87,10 +120,10 @@ def grade(
     submission: Annotated[Path, typer.Argument(help="A folder, git repository or archive.")],
     *,
     exercise: ExerciseName,
-    role: Annotated[
-        list[str] | None, typer.Option("--role", help="A role's id; may be repeated.")
-    ] = None,
-    out: Annotated[Path, typer.Option(help="Where evidence and reports go.")] = Path("assay-out"),
+    role: Annotated[list[str] | None, Role] = None,
+    out: Annotated[Path, typer.Option(help=f"Where evidence and reports go: {REPLACED}")] = Path(
+        "assay-out"
+    ),
     seed: Seed = None,
     load: Annotated[Load, typer.Option(help="How long a load to drive.")] = "quick",
     trusted: Trusted = False,
@@ -114,9 +147,14 @@ def grade(
 @app.command(epilog="Example: assay score assay-out/evidence.json --role techflow --out reports")
 def score(
     evidence: Annotated[Path, typer.Argument(help="An evidence.json.")],
-    role: Annotated[list[str], typer.Option("--role", help="A role's id; may be repeated.")],
+    role: Annotated[list[str], Role],
     out: Annotated[
-        Path | None, typer.Option(help="Where reports go; without it, they are not written.")
+        Path | None,
+        typer.Option(
+            help="Where reports go; without it, they are not written. A new or an empty folder, "
+            "one with nothing but earlier reports, which are replaced, or that of this evidence, "
+            "where reports for other roles stay."
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -126,10 +164,10 @@ def score(
     _finish(lambda: command.score(evidence, tuple(dict.fromkeys(role)), out, as_json=as_json))
 
 
-@app.command(epilog="Example: assay replay assay-out/evidence.json P12 kit.tar.gz")
+@app.command(epilog=f"Example: assay replay assay-out/evidence.json {PROBE!r} kit.tar.gz")
 def replay(
     evidence: Annotated[Path, typer.Argument(help="An evidence.json.")],
-    probe: Annotated[str, typer.Argument(help="A probe's id, or a check's, from the report.")],
+    probe: Annotated[str, typer.Argument(help="A probe's id (family/check#n) or a check's.")],
     submission: Annotated[Path, typer.Argument(help="What was graded, or its repair.")],
     trusted: Trusted = False,
     as_json: AsJson = False,
@@ -169,7 +207,9 @@ def serve(
 
 
 @app.command(epilog="Example: assay learn transfer-double-spend")
-def learn(flaw: Annotated[str, typer.Argument(help="A flaw's id.")]) -> None:
+def learn(
+    flaw: Annotated[str, typer.Argument(help="A flaw's id.", callback=spelt("flaw"))],
+) -> None:
     """Show a flaw live, then its lesson."""
     from harness import learn as command
 
@@ -178,7 +218,9 @@ def learn(flaw: Annotated[str, typer.Argument(help="A flaw's id.")]) -> None:
 
 @app.command(epilog="Example: assay demo --out assay-demo")
 def demo(
-    out: Annotated[Path, typer.Option(help="Where the reports go.")] = Path("assay-demo"),
+    out: Annotated[Path, typer.Option(help=f"Where the reports go: {REPLACED}")] = Path(
+        "assay-demo"
+    ),
 ) -> None:
     """Grade three submissions, and set them side by side."""
     from harness import demo as command
@@ -187,27 +229,34 @@ def demo(
 
 
 def main() -> None:
-    """The ``assay`` command; its exit statuses are those of ``commands.md``."""
+    """The ``assay`` command; its exit statuses are those of ``harness.errors``."""
     # What a command imports stays: looking for garbage in it takes a fifth of the start.
     gc.set_threshold(50_000, 20, 50)
+    arguments = sys.argv[1:] or ["--help"]
     try:
-        status = app(sys.argv[1:] or ["--help"], standalone_mode=False)
+        status = app(arguments, standalone_mode=False)
     except typer.Exit as finished:
         status = finished.exit_code
     except typer.Abort:
         status = INTERRUPTED
+    except UsageError as failure:
+        _complain(str(failure))
+        status = ASKED_WRONGLY
     except Exception as failure:
-        explain = getattr(failure, "format_message", None)  # Typer's own, for a wrong command line
-        if explain is None:
+        said = sentence(failure, arguments, _commands())
+        if said is None:
             raise
-        said = str(explain()).replace("Value error, ", "").rstrip(".")
-        _complain(f"{said}; try 'assay --help'.")
+        _complain(said)
         status = ASKED_WRONGLY
     sys.exit(status if isinstance(status, int) else DONE)
 
 
+def _commands() -> list[str]:
+    return [one.name or one.callback.__name__ for one in app.registered_commands if one.callback]
+
+
 def _finish(command: Callable[[], int]) -> None:
-    """Runs a command, and ends the process with the status that commands.md gives the outcome."""
+    """Runs a command, and ends the process with the status that its outcome has."""
     try:
         status = command()
     except KeyboardInterrupt:

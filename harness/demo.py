@@ -16,8 +16,9 @@ from harness.errors import DONE
 from harness.facts import agree
 from harness.grade import Grading, evaluate
 from harness.loop import run
-from harness.outcome import prepare_out, write_evidence, write_reports
+from harness.outcome import write_result
 from harness.progress import Progress
+from harness.results import SUBMISSION, Files, claim_each, discard
 from harness.submission import Submission, digest
 from reports.terminal import Graded, comparison
 from scoring.competencies import competencies
@@ -31,13 +32,17 @@ SEED = 7
 
 
 def demo(out: Path) -> int:
-    """Writes ``out/starter``, ``out/partial`` and ``out/repaired``, and prints one table."""
+    """Writes ``out/starter``, ``out/partial`` and ``out/repaired``, and prints one table.
+
+    Each replaces what an earlier demo left there once it is graded.
+    """
     bank = load_bank()
     agree(bank, catalogue(), competencies())
     exercise = load_exercise(EXERCISE, bank)
-    prepare_out(out)
+    chosen = submissions(bank, exercise)
+    earlier = claim_each(out, tuple(chosen))
     with Progress() as progress:
-        graded = run(_grade_all(bank, exercise, out, progress))
+        graded = run(_grade_all(bank, exercise, out, earlier, progress))
     Console(highlight=False, markup=False).print(comparison(graded))
     return DONE
 
@@ -59,22 +64,24 @@ def submissions(bank: Bank, exercise: Exercise) -> dict[str, Mapping[str, Varian
     return {"starter": {}, "partial": partial, "repaired": repaired}
 
 
-async def _grade_all(bank: Bank, exercise: Exercise, out: Path, progress: Progress) -> list[Graded]:
+async def _grade_all(
+    bank: Bank, exercise: Exercise, out: Path, earlier: Mapping[str, Files], progress: Progress
+) -> list[Graded]:
     graded: list[Graded] = []
     roles = [load_role(name) for name in ROLES]
     async with Host.open(trusted=True) as host:
         for name, chosen in submissions(bank, exercise).items():
             folder = out / name
-            prepare_out(folder)
             tree = exercise.tree(dict(chosen))
-            write_tree(tree, folder / "submission")
             progress.line(f"\n{name}")
             submission = Submission(name, tree, digest(tree))
             grading = Grading(submission, exercise, bank, SEED, "quick")
             evidence = await evaluate(host, grading, progress)
             cards = tuple(score(evidence, role) for role in roles)
-            write_evidence(evidence, folder)
-            write_reports(evidence, cards, folder)
+            write_tree(tree, folder / SUBMISSION)
+            written = write_result(evidence, cards, folder)
+            written |= {folder / SUBMISSION / path for path in tree}
+            discard(earlier[name] - written, folder)
             places = {role: str(folder / role / "report.html") for role in ROLES}
             graded.append(Graded(evidence, cards, places))
     return graded

@@ -33,8 +33,9 @@ from harness import endings, facts
 from harness.errors import DONE
 from harness.load import compare
 from harness.loop import run
-from harness.outcome import prepare_out, print_outcome, write_evidence, write_reports
+from harness.outcome import print_outcome, write_result
 from harness.progress import Progress, verdict_line
+from harness.results import claim, discard
 from harness.session import Check, checking, fresh_seed, prepared, session
 from harness.submission import Submission, take_in
 from harness.version import versions
@@ -85,7 +86,10 @@ class _Seen:
 
 
 def grade(request: Request, *, as_json: bool) -> int:
-    """Grades, and writes everything into ``request.out``; the grade itself is no failure."""
+    """Grades, and writes everything into ``request.out``; the grade itself is no failure.
+
+    An earlier result there stays until this one is whole.
+    """
     require_exercise(request.exercise)
     roles = [load_role(name) for name in request.roles or role_ids()]
     submission = take_in(request.submission)
@@ -98,12 +102,11 @@ def grade(request: Request, *, as_json: bool) -> int:
         load=request.load,
     )
     facts.agree(bank, catalogue(), competencies())
-    prepare_out(request.out)
+    earlier = claim(request.out)
     with Progress() as progress:
         evidence = run(_grade_alone(grading, request.trusted, progress))
-    write_evidence(evidence, request.out)
     scorecards = [score(evidence, role) for role in roles]
-    write_reports(evidence, scorecards, request.out)
+    discard(earlier - write_result(evidence, scorecards, request.out), request.out)
     print_outcome(evidence, scorecards, request.out, as_json=as_json)
     return DONE
 

@@ -129,7 +129,11 @@ def judge(cell: Planned, verdicts: Sequence[CheckVerdict]) -> tuple[Verdict, str
 
 
 def outcome(expected: Verdict, verdict: Verdict) -> Outcome:
-    """What a cell's verdict means, as ``commands.md`` defines it."""
+    """What a cell's verdict means.
+
+    A ``false_accept`` calls secure what is vulnerable, a ``false_reject`` finds fault with what is
+    secure; a vulnerable cell that comes out neither way is ``wrong``, a mistake in the bank.
+    """
     if verdict is Verdict.ERROR:
         return "error"
     if verdict is Verdict.INCONCLUSIVE:

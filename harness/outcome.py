@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,37 +10,33 @@ from pathlib import Path
 from rich.console import Console
 
 from checks.evidence import Evidence
-from harness.errors import UsageError
+from harness.results import EVIDENCE, REPORTS, Files, draft
 from reports.html import render_html
 from reports.markdown import render_markdown
 from reports.terminal import summary
 from scoring.scorecard import Scorecard
 
 
-def prepare_out(out: Path) -> None:
-    """Makes the folder; raises ``UsageError`` where it cannot be had, before the work is done."""
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as failure:
-        raise UsageError(f"{out} cannot be made a folder: {failure.strerror}.") from failure
-    if not os.access(out, os.W_OK | os.X_OK):
-        raise UsageError(f"{out} cannot be written to.")
+def write_result(evidence: Evidence, scorecards: Sequence[Scorecard], out: Path) -> Files:
+    """Writes ``evidence.json`` and the reports, and gives every file that it wrote."""
+    out.mkdir(parents=True, exist_ok=True)
+    kept = _write(out / EVIDENCE, evidence.to_json() + "\n")
+    return write_reports(evidence, scorecards, out) | {kept}
 
 
-def write_evidence(evidence: Evidence, out: Path) -> None:
-    """Writes ``evidence.json``."""
-    _write(out / "evidence.json", evidence.to_json() + "\n")
-
-
-def write_reports(evidence: Evidence, scorecards: Sequence[Scorecard], out: Path) -> None:
+def write_reports(evidence: Evidence, scorecards: Sequence[Scorecard], out: Path) -> Files:
     """Writes ``ROLE/scorecard.json``, ``ROLE/report.html`` and ``ROLE/report.md``."""
-    prepare_out(out)
+    written: set[Path] = set()
     for scorecard in scorecards:
         folder = out / scorecard.role
-        folder.mkdir(exist_ok=True)
-        _write(folder / "scorecard.json", scorecard.to_json() + "\n")
-        _write(folder / "report.html", render_html(evidence, scorecard))
-        _write(folder / "report.md", render_markdown(evidence, scorecard))
+        folder.mkdir(parents=True, exist_ok=True)
+        texts = (
+            scorecard.to_json() + "\n",
+            render_html(evidence, scorecard),
+            render_markdown(evidence, scorecard),
+        )
+        written |= {_write(folder / name, text) for name, text in zip(REPORTS, texts, strict=True)}
+    return frozenset(written)
 
 
 def print_outcome(
@@ -59,8 +54,7 @@ def print_outcome(
             console.print(f"Report: {out / scorecard.role / 'report.html'}", soft_wrap=True)
 
 
-def _write(path: Path, text: str) -> None:
+def _write(path: Path, text: str) -> Path:
     """Writes a file whole or not at all: whoever reads it never finds a half."""
-    draft = path.with_name(f".{path.name}.part")
-    draft.write_text(text, encoding="utf-8", errors="backslashreplace")
-    draft.replace(path)
+    draft(path).write_text(text, encoding="utf-8", errors="backslashreplace")
+    return draft(path).replace(path)

@@ -17,6 +17,7 @@ from exercises.tree import Tree
 from harness.errors import DONE, UsageError
 from harness.exchanges import print_verdict
 from harness.loop import run
+from harness.names import nearest
 from harness.progress import Progress
 from harness.score import read_evidence
 from harness.session import checking, prepared, session
@@ -59,8 +60,12 @@ def find(evidence: Evidence, name: str) -> CheckVerdict:
     for verdict in evidence.verdicts:
         if name == verdict.check or any(probe.id == name for probe in verdict.probes):
             return verdict
-    example = next((probe.id for one in evidence.verdicts for probe in one.probes), "none")
-    raise UsageError(f"The evidence holds no probe or check {name!r}; a probe's id is {example!r}.")
+    ids = [probe.id for one in evidence.verdicts for probe in one.probes]
+    example = nearest(name, ids) or next(iter(ids), None)
+    raise UsageError(
+        f"The evidence holds no probe or check {name!r}: a probe's id reads family/check#n, "
+        + (f"as the report shows it, such as {example!r}." if ids else "and it holds none.")
+    )
 
 
 async def _run(

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from checks.catalogue import catalogue, select
 from harness.errors import UsageError
+from harness.names import nearest, no_such
 
 
 def chosen_checks(only: Sequence[str], flaws: Sequence[str] | None) -> tuple[str, ...]:
@@ -21,9 +22,9 @@ def chosen_checks(only: Sequence[str], flaws: Sequence[str] | None) -> tuple[str
     known_flaws = {one.flaw for one in declared if one.flaw is not None}
     for name in only:
         if name not in known_checks | known_flaws:
-            raise UsageError(
-                f"There is no flaw or check {name!r}; 'assay list flaws' shows the flaws."
-            )
+            meant = nearest(name, known_checks | known_flaws)
+            listed = "'assay list flaws' shows the flaws."
+            raise UsageError(no_such("flaw or check", name, meant, listed))
     return select(
         flaws=[name for name in only if name in known_flaws],
         checks=[name for name in only if name in known_checks],

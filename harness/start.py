@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
+import shutil
+import sys
 from pathlib import Path
 
 from rich.console import Console
@@ -20,5 +23,17 @@ def start(name: str, folder: Path, seed: int) -> int:
     write_kit(exercise, folder, seed, assay_version())
     console = Console(highlight=False, markup=False, soft_wrap=True)
     console.print(f"{exercise.title}: {exercise.minutes} minutes. Your kit is in {folder}.")
-    console.print(f"Begin with {folder / 'BRIEF.md'}; then, in that folder: assay check --watch")
+    brief = folder / "BRIEF.md"
+    console.print(f"Begin with {brief}; then, in that folder: {command()} check --watch")
     return DONE
+
+
+def command() -> str:
+    """How to call assay from any folder, as it was called now."""
+    called = Path(sys.argv[0])
+    if called.name == "__main__.py":  # python -m harness
+        return shlex.join([sys.executable, "-m", "harness"])
+    found = shutil.which("assay")
+    if found is not None and Path(found).resolve() == called.resolve():
+        return "assay"
+    return shlex.quote(str(called.absolute()))

@@ -16,7 +16,7 @@ from exercises.bank import Bank, load_bank
 from exercises.exercise import Exercise
 from exercises.tree import read_tree
 from harness.grade import Grading, evaluate
-from harness.outcome import write_evidence, write_reports
+from harness.outcome import write_result
 from harness.progress import Progress
 from harness.score import read_evidence
 from harness.submission import Submission, digest
@@ -72,8 +72,7 @@ async def test_a_starter_has_its_flaw_and_works(
     assert "payments/payments/repository.py" in evidence.flaws[0].difference
     assert all(one.competencies for one in evidence.verdicts)
     card = score(evidence, load_role("somnio"))
-    write_evidence(evidence, tmp_path)
-    write_reports(evidence, [card], tmp_path)
+    write_result(evidence, [card], tmp_path)
     assert read_evidence(tmp_path / "evidence.json") == evidence
     assert set(read_tree(tmp_path)) == {
         "evidence.json",
