@@ -110,7 +110,7 @@ def test_each_flaw_has_its_story_its_lesson_and_a_question() -> None:
 def test_a_race_is_shown_as_lanes_and_a_fault_with_the_journal() -> None:
     html = render_html(samples.starter(), score(samples.starter(), load_role("somnio")))
     race = html[html.index('id="flaw-transfer-double-spend"') :]
-    lanes = race[race.index('<table class="lanes">') : race.index("</table>")]
+    lanes = race[race.index('<table class="lanes') : race.index("</table>")]
     assert re.findall(r'<th scope="col">(\w+)</th>', lanes) == ["gate", "first", "second"]
     assert "LOCK TABLE entries" in lanes
     fault = html[html.index('id="flaw-psp-timeout-is-failure"') :]
