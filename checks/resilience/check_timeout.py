@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -86,12 +87,27 @@ async def no_answer_is_neither_paid_nor_declined(alice: Merchant, psp: Psp, fres
     await psp.lift()
     await all_of(attack.settle() for attack in attacks)
     with probe("the books, when all is settled"):
+        await _balance(till, attacks)
+
+
+async def _balance(till: Till, attacks: Sequence[_Attack]) -> None:
+    """The books agree with what the payments show.
+
+    A service may go on settling of its own accord meanwhile: it is read again, for a time.
+    """
+    deadline = asyncio.get_running_loop().time() + _SETTLING
+    for attack in attacks:
+        attack.hold()
+    while True:
+        payments = await till.payments()
         for attack in attacks:
-            if attack.done:
-                attack.asked.settled()
-            elif attack.asked.kind == "refund":
-                till.books.hold(till.account, attack.asked.amount)
-        await till.books.agree(Vulnerable, _HINT)
+            attack.book(attack.asked.among(payments))
+        try:
+            return await till.books.agree(Vulnerable, _HINT)
+        except Vulnerable:
+            if asyncio.get_running_loop().time() > deadline:
+                raise
+        await asyncio.sleep(0.2)
 
 
 class _Attack:
@@ -101,8 +117,8 @@ class _Attack:
         self.asked = asked
         self.silence = silence
         self.told = told
-        self.done = False
         self.payment: Payment | None = None
+        self._booked = False
         self._answer: Answer | None = None
 
     @property
@@ -171,7 +187,21 @@ class _Attack:
                 f" payment shows {shown}. Nobody declined it.",
                 _HINT,
             )
-        self.done = payment is not None and self.asked.says_done(payment)
-        if self.done and not charged:
+        done = payment is not None and self.asked.says_done(payment)
+        if done and not charged:
             raise Vulnerable(f"The payment shows {shown}; the PSP has done nothing.", _HINT)
-        return self.done or not charged
+        return done or not charged
+
+    def hold(self) -> None:
+        """Note in the books that its money is reserved, until it is done."""
+        if self.asked.kind == "refund":
+            self.asked.till.books.hold(self.asked.till.account, self.asked.amount)
+
+    def book(self, payment: Payment | None) -> None:
+        """Note in the books that it is done, once the payment shows so."""
+        if self._booked or payment is None or not self.asked.says_done(payment):
+            return
+        self._booked = True
+        if self.asked.kind == "refund":
+            self.asked.till.books.release(self.asked.till.account, self.asked.amount)
+        self.asked.settled()

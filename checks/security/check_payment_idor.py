@@ -13,10 +13,10 @@ from checks.fresh import Fresh
 from checks.probes import probe
 from checks.processor import effects
 from checks.registry import check
-from checks.settings import PATIENT_CLAIMS
+from checks.settings import IMPATIENT_CALLS
 from checks.shapes import Account, Payment, Refund
 from checks.tenants import Merchant, payment_body
-from checks.verdicts import Inconclusive, Vulnerable
+from checks.verdicts import Vulnerable
 
 _HINT = (
     "Look the payment up by its id and the caller's merchant together, in every handler that"
@@ -28,9 +28,11 @@ _HINT = (
 _ENDINGS: tuple[tuple[str, object], ...] = (("/void", {}), ("/void", UNSET), ("/sync", {}))
 _SYNCS: tuple[object, ...] = ({}, UNSET)
 
-#: Seconds for which the PSP must not be asked about a payment before it is believed that nobody
-#: asks of his own accord, and within which a stranger's request has reached it.
+#: Seconds within which a stranger's request has reached the PSP.
 _QUIET = 0.5
+
+#: Seconds within which a service has asked that does so of its own accord: it does every second.
+_UNASKED = 2.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,29 +126,40 @@ async def what_its_owner_has_read_stays_hidden(
     "payment-idor",
     needs=contract.payments,
     exclusive=True,
-    settings=PATIENT_CLAIMS,
+    settings=IMPATIENT_CALLS,
     competencies=("security.authorisation",),
 )
 async def another_merchant_cannot_have_the_psp_asked(
     alice: Merchant, bob: Merchant, psp: Psp, fresh: Fresh
 ) -> None:
     """A stranger who synchronises a payment whose outcome is open gets nothing done about it."""
+    _, card_of_control = await _left_open(alice, psp, fresh)
+    target, card = await _left_open(alice, psp, fresh)
+    asked = len(await psp.journal(card))
+    unasked = len(await psp.wait(card, asked + 1, _UNASKED)) > asked
+    asked_of_control = len(await psp.journal(card_of_control))
+    with probe("bob synchronises alice's payment, whose outcome the PSP has not told") as attempt:
+        for sync in _SYNCS:
+            expect_hidden(await bob.post(f"{target}/sync", sync), (), _HINT)
+        if unasked:
+            attempt.note("The service asks about open payments unasked: bob changes nothing.")
+            return
+        if len(await psp.wait(card, asked + 1, _QUIET)) == asked:
+            return
+        others = await psp.wait(card_of_control, asked_of_control + 1, _QUIET)
+        if len(others) == asked_of_control:
+            raise Vulnerable("The PSP was asked about alice's payment for a stranger.", _HINT)
+
+
+async def _left_open(alice: Merchant, psp: Psp, fresh: Fresh) -> tuple[str, str]:
+    """A payment, by its path, about which the PSP tells nothing; and its card."""
     account, card = await alice.open_account(), fresh.card()
-    fault = await psp.fault("drop_after", "sale", token=card)
+    await psp.fault("drop_after", token=card)
     body = payment_body(account, fresh.money(1_000, 9_000), card)
     await alice.post("/v1/payments", body, key=fresh.key())
-    await psp.lift(fault)
-    opened = [item["id"] async for _, item in alice.walk("/v1/payments")]
-    asked = len(await psp.journal(card))
-    if len(await psp.wait(card, asked + 1, _QUIET)) > asked:
-        raise Inconclusive("The service asks the PSP unasked: who made it ask cannot be told.")
-    with probe("bob synchronises alice's payment, whose outcome the PSP has not told"):
-        for payment in opened:
-            for sync in _SYNCS:
-                answer = await bob.post(f"/v1/payments/{payment}/sync", sync)
-                expect_hidden(answer, (account.id,), _HINT)
-        if len(await psp.wait(card, asked + 1, _QUIET)) > asked:
-            raise Vulnerable("The PSP was asked about alice's payment for a stranger.", _HINT)
+    listed = [item async for _, item in alice.walk("/v1/payments")]
+    ids = (item["id"] for item in listed if item.get("account") == account.id)
+    return f"/v1/payments/{next(ids, f'pay_{fresh.word(26)}')}", card
 
 
 @check(
