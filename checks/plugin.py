@@ -13,7 +13,6 @@ import asyncio
 import importlib.util
 import sys
 from collections.abc import Coroutine
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -37,6 +36,8 @@ if importlib.util.find_spec("sniffio") is None:
 
 _BROKER_HELP = "the broker that lends testbeds; '-': read it from standard input when it is time"
 
+_VERDICTS_HELP = "the descriptor that verdicts are written to, as JSON lines (default: 1, stdout)"
+
 _RUN: pytest.StashKey[CheckRun] = pytest.StashKey()
 _BODY: pytest.StashKey[Coroutine[Any, Any, None]] = pytest.StashKey()
 _REPORT: pytest.StashKey[pytest.TestReport] = pytest.StashKey()
@@ -46,7 +47,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """The options by which the harness speaks to a session."""
     group = parser.getgroup("assay")
     group.addoption("--assay-broker", metavar="SOCKET", help=_BROKER_HELP)
-    group.addoption("--assay-verdicts", metavar="PATH", help="where verdicts go, as JSON lines")
+    group.addoption("--assay-verdicts", type=int, default=1, metavar="FD", help=_VERDICTS_HELP)
     group.addoption("--assay-seed", type=int, default=0, metavar="N", help="of all fresh values")
     group.addoption("--assay-flaws", default="", metavar="IDS", help="only these flaws' checks")
     group.addoption("--assay-checks", default="", metavar="IDS", help="only these checks")
@@ -85,7 +86,7 @@ def pytest_runtestloop(session: pytest.Session) -> bool:
         return True
     items = {_declaration(item).id: item for item in session.items}
     out = session.config.getoption("--assay-verdicts")
-    with Path(out or "/dev/stdout").open("a", encoding="utf-8", buffering=1) as stream:
+    with open(out, "w", encoding="utf-8", buffering=1, closefd=False) as stream:
 
         def emit(verdict: CheckVerdict) -> None:
             stream.write(verdict.model_dump_json() + "\n")

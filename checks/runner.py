@@ -14,10 +14,11 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import socket
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, closing, suppress
 from pathlib import Path
 from typing import IO, Self
 
@@ -77,21 +78,20 @@ class Runner:
         """
         known = {found.id: found for found in (declarations or catalogue())}
         wanted = {name: known[name] for name in check_ids}
-        reader, write_end = await _pipe()
-        with tempfile.TemporaryFile() as printed:
-            try:
+        ours, theirs = socket.socketpair()
+        reader, writer = await asyncio.open_connection(sock=ours, limit=_LINE_LIMIT)
+        with closing(writer), tempfile.TemporaryFile() as printed:
+            with theirs:
                 process = await asyncio.create_subprocess_exec(
-                    *_command(list(wanted), seed, write_end, root),
+                    *_command(list(wanted), seed, theirs.fileno(), root),
                     stdin=asyncio.subprocess.PIPE,
                     stdout=printed,
                     stderr=printed,
-                    pass_fds=(write_end,),
+                    pass_fds=(theirs.fileno(),),
                     cwd=_ROOT,
                     env=_environment(),
                     start_new_session=True,
                 )
-            finally:
-                os.close(write_end)
             try:
                 yield cls(process, reader, printed, wanted, seed)
             finally:
@@ -124,12 +124,12 @@ class Runner:
             told.close()
 
 
-def _command(names: list[str], seed: int, write_end: int, root: Path) -> list[str]:
+def _command(names: list[str], seed: int, verdicts: int, root: Path) -> list[str]:
     return [
         *(sys.executable, "-m", "checks", "-q"),
         *("-c", str(CHECKS / "pytest.ini"), "--rootdir", str(root.parent), "--noconftest"),
         *("-p", "checks.plugin", "-p", "no:cacheprovider"),
-        *("--assay-broker", "-", "--assay-verdicts", f"/dev/fd/{write_end}"),
+        *("--assay-broker", "-", "--assay-verdicts", str(verdicts)),
         *("--assay-seed", str(seed), "--assay-checks", ",".join(names)),
         *(str(folder) for folder in sorted(root.iterdir()) if any(folder.glob("check_*.py"))),
     ]
@@ -142,16 +142,6 @@ def _environment() -> dict[str, str]:
         "PYTHONPATH": str(_ROOT),
         "PYTHONUNBUFFERED": "1",
     }
-
-
-async def _pipe() -> tuple[asyncio.StreamReader, int]:
-    read_end, write_end = os.pipe()
-    os.set_inheritable(write_end, True)
-    reader = asyncio.StreamReader(limit=_LINE_LIMIT)
-    await asyncio.get_running_loop().connect_read_pipe(
-        lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(read_end, "rb")
-    )
-    return reader, write_end
 
 
 async def _verdicts(reader: asyncio.StreamReader, patience: float) -> AsyncIterator[CheckVerdict]:
