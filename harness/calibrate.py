@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from checks.catalogue import catalogue, select
+from checks.catalogue import catalogue
 from checks.evidence import CheckVerdict, Verdict
 from checks.testbed.errors import SubmissionError, TestbedError
 from checks.testbed.testbed import Host
@@ -97,7 +97,7 @@ async def _run_cell(calibration: _Run, host: Host, planned: Planned) -> None:
         verdicts: list[CheckVerdict] = []
         try:
             async with (
-                checking(select(flaws=[planned.flaw.id]), seed) as check,
+                checking(planned.checks, seed) as check,
                 prepared(host, planned.tree()) as submission,
                 session(submission) as running,
             ):

@@ -8,6 +8,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from checks.catalogue import select
 from checks.evidence import PRECEDENCE, CheckVerdict, Verdict
 from exercises.bank import Flaw, Variant
 from exercises.tree import compose, reference_tree
@@ -36,6 +37,16 @@ class Planned:
         """Fixes and the reference are secure; what was seeded, and decoys, are vulnerable."""
         sound = self.variant is None or self.variant.kind == "fix"
         return Verdict.SECURE if sound else Verdict.VULNERABLE
+
+    @property
+    def checks(self) -> tuple[str, ...]:
+        """The checks that it is tried with.
+
+        Sound code has to keep every flow each time. What flawed code breaks besides is compared
+        once; its repeats ask only whether the flaw is found again, with half of the work.
+        """
+        whole = self.repeat == 1 or self.expected is Verdict.SECURE
+        return select(flaws=[self.flaw.id], contract=whole)
 
     def tree(self, track: str = "fastapi") -> dict[str, bytes]:
         """The submission that the cell tries; raises ``PatchError``."""

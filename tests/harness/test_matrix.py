@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from checks.catalogue import select
 from checks.evidence import CheckVerdict, Verdict
 from exercises.bank import Flaw, Variant
 from exercises.lesson import Lesson
@@ -64,6 +66,18 @@ def test_every_variant_has_a_cell_for_each_repeat() -> None:
         ("decoy:y", "vulnerable"),
     ]
     assert {one.repeat for one in planned} == {1, 2, 3}
+
+
+def test_flawed_code_is_held_to_the_whole_contract_once_and_sound_code_always() -> None:
+    flaw = replace(FLAW, id="payment-idor")
+    tried = {(one.label, one.repeat): set(one.checks) for one in plan([flaw], 2)}
+    whole = set(select(flaws=["payment-idor"]))
+    needed = set(select(flaws=["payment-idor"], contract=False))
+    assert needed < whole
+    for label in ("reference", "fix:a", "decoy:x", "seeded:seed"):
+        assert tried[label, 1] == whole
+    assert tried["reference", 2] == tried["fix:b", 2] == whole
+    assert tried["seeded:seed", 2] == tried["decoy:y", 2] == needed
 
 
 V = Verdict
