@@ -15,7 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.errors import UsageError
-from harness.submission import Limits, take_in
+from harness.intake import Limits
+from harness.submission import take_in
 
 FILES = {"assay.toml": b"[service]\n", "payments/app.py": b"print()\n"}
 
