@@ -16,11 +16,36 @@ _POLL_SECONDS, _ANSWER_SECONDS = 0.02, 5.0
 _ANSWER_LIMIT = 4096
 
 
-def free_port() -> int:
-    """A port of 127.0.0.1 that nobody listens on just now."""
+class Reservation:
+    """A port that no other testbed of this machine is given until it is released.
+
+    A service takes seconds to listen on the port chosen for it. Were another service given the same
+    one meanwhile, each would be asked what the other answers. So a name in the abstract namespace
+    of Unix sockets stands for each port in use: all harnesses of a machine see it, whoever runs
+    them, and it goes with the process that holds it.
+    """
+
+    def __init__(self, port: int, name: socket.socket) -> None:
+        self.port = port
+        self._name = name
+
+    def release(self) -> None:
+        """Others may have it."""
+        self._name.close()
+
+
+def reserve_port() -> Reservation:
+    """Reserve a port of 127.0.0.1 that nobody listens on just now; raises ``MachineError``."""
     for port in random.sample(_PORTS, 200):
+        name = socket.socket(socket.AF_UNIX)
+        try:
+            name.bind(f"\0assay/port/{port}")
+        except OSError:
+            name.close()
+            continue
         if is_free(port):
-            return port
+            return Reservation(port, name)
+        name.close()
     raise MachineError("No free TCP port was found at 127.0.0.1.")
 
 

@@ -12,7 +12,7 @@ from checks.testbed.box import Box, Scratch
 from checks.testbed.control import Ending
 from checks.testbed.errors import Stage, SubmissionError
 from checks.testbed.manifest import Command, with_port
-from checks.testbed.ports import free_port, is_free, listens, until_answering
+from checks.testbed.ports import Reservation, is_free, listens, reserve_port, until_answering
 from checks.testbed.process import CommandError, Exit, Process
 
 #: Seconds that each has.
@@ -76,6 +76,7 @@ class Replica:
         self._process: Process | None = None
         self._last = ("", False)
         self.port = 0
+        self._reserved: Reservation | None = None
 
     @property
     def url(self) -> str:
@@ -95,19 +96,26 @@ class Replica:
         if self.running:
             return
         for attempt in range(_PORT_ATTEMPTS):
-            fresh = self.port == 0
-            if fresh:
-                self.port = free_port()
+            fresh = self._reserved is None
+            if self._reserved is None:
+                self._reserved = reserve_port()
+                self.port = self._reserved.port
             try:
                 await self._start()
             except SubmissionError:
-                # Somebody may have taken the port between our choosing it and the service's bind.
+                # A stranger may have taken the port between our choosing it and the service's bind.
                 taken = fresh and not is_free(self.port)
                 if not taken or attempt == _PORT_ATTEMPTS - 1:
                     raise
-                self.port = 0
+                self.give_port_back()
             else:
                 return
+
+    def give_port_back(self) -> None:
+        """Its port may be another's from now on."""
+        if self._reserved is not None:
+            self._reserved.release()
+            self._reserved = None
 
     async def kill(self) -> None:
         """End its whole process tree, without warning."""

@@ -163,6 +163,8 @@ class Testbed:
             self.worker.stop(),
             return_exceptions=True,
         )
+        for replica in self.replicas:
+            replica.give_port_back()
 
 
 async def _lay_out(

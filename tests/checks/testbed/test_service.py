@@ -157,8 +157,9 @@ async def test_a_port_that_is_taken_is_passed_over(
     host: Host, submission: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        given = iter([taken.getsockname()[1], ports.free_port()])
-        monkeypatch.setattr(service, "free_port", lambda: next(given))
+        unlucky = ports.Reservation(taken.getsockname()[1], socket.socket(socket.AF_UNIX))
+        given = iter([unlucky, ports.reserve_port()])
+        monkeypatch.setattr(service, "reserve_port", lambda: next(given))
         async with (
             Submission.prepare(host, submission(READY + "serve()")) as prepared,
             prepared.testbed(replicas=1) as running,
