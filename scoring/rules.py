@@ -41,8 +41,9 @@ class Answer(StrEnum):
 
 Unknown = Literal["earned", "lost"]
 
-#: What an answer rests on: ``weighed`` points; too ``narrow`` a part of the requirement, or the
-#: only ``part`` that can be shown; a service that did not start; or what stood in the way.
+#: What an answer rests on: ``weighed`` points; too ``narrow`` a part of the requirement; all of
+#: it that can be shown, which is ``in part``; a service that did not start; or what stood in the
+#: way.
 Reason = Literal[
     "weighed", "narrow", "in part", "service", "blocked", "unreached", "only kept", "nothing"
 ]

@@ -42,7 +42,7 @@ def listing(names: Iterable[str], limit: int = LISTED, last: str = "and") -> str
 
 
 def count_sentence(total: int, met: int, partly: int, not_met: int, not_assessed: int) -> str:
-    """Such as ``Of 9 essential requirements 8 were assessed: 5 met, 2 partly, 1 not met.``"""
+    """Such as ``Of 9 essential requirements 8 were assessed: 5 met, 2 partly met, 1 not met.``"""
     if not_assessed == total:
         return f"None of the {total} essential requirements was assessed."
     said = [(met, "met"), (partly, "partly met"), (not_met, "not met")]

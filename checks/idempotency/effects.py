@@ -11,8 +11,7 @@ from checks.verdicts import Broken, Vulnerable
 
 async def taken_twice(case: Case) -> bool:
     """Whether it has had more effects by now than one request has."""
-    done = await case.effects()
-    return any(count > limit for count, limit in zip(done, case.whole, strict=True))
+    return _beyond(case, await case.effects())
 
 
 async def taken_once(name: str, case: Case, answers: Sequence[Answer], hint: str) -> None:
@@ -22,7 +21,7 @@ async def taken_once(name: str, case: Case, answers: Sequence[Answer], hint: str
     """
     done = await case.effects()
     ids = {answer.members.get("id") for answer in answers if answer.ok}
-    if await taken_twice(case) or len(ids) > 1:
+    if _beyond(case, done) or len(ids) > 1:
         raise Vulnerable(
             f"{len(answers)} requests under one key for one {name} took effect {counted(done)}"
             f" instead of {counted(case.whole)}; their answers name"
@@ -34,3 +33,7 @@ async def taken_once(name: str, case: Case, answers: Sequence[Answer], hint: str
             f"{answers[0]}; its {len(answers)} twins took effect {counted(done)} instead of"
             f" {counted(case.whole)}."
         )
+
+
+def _beyond(case: Case, done: tuple[int, int]) -> bool:
+    return any(count > limit for count, limit in zip(done, case.whole, strict=True))
