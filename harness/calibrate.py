@@ -24,7 +24,7 @@ from harness.facts import agree
 from harness.loop import run
 from harness.matrix import Cell, Planned, Totals, judge, outcome, plan
 from harness.progress import Progress
-from harness.results import prepare_out
+from harness.results import claim_cells, discard
 from harness.session import checking, fresh_seed, prepared, session
 from harness.version import versions
 from scoring.competencies import competencies
@@ -41,6 +41,7 @@ class _Run:
     out: Path | None
     progress: Progress
     cells: list[Cell] = field(default_factory=list)
+    kept: set[Path] = field(default_factory=set)
     room: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
 
     def done(self, cell: Cell, verdicts: Sequence[CheckVerdict]) -> None:
@@ -54,28 +55,31 @@ class _Run:
             line.append(f"\n           {cell.outcome.replace('_', ' ')}: {cell.because}"[:600])
         self.progress.line(line)
         if self.out is not None and not right:
-            name = f"{cell.flaw}--{cell.variant.replace(':', '-')}--{cell.repeat}.json"
-            kept = {
+            path = self.out / f"{cell.flaw}--{cell.variant.replace(':', '-')}--{cell.repeat}.json"
+            whole = {
                 "cell": cell.model_dump(mode="json"),
                 "verdicts": [one.model_dump(mode="json") for one in verdicts],
             }
-            (self.out / name).write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
+            path.write_text(json.dumps(whole, indent=1) + "\n", encoding="utf-8")
+            self.kept.add(path)
 
 
 def calibrate(names: Sequence[str], repeat: int, json_file: Path | None, out: Path | None) -> int:
     """Runs the matrix; status 1 unless every cell came out as expected."""
     bank = load_bank(only=names or None)
     agree(bank, catalogue(), competencies())
-    if out is not None:
-        prepare_out(out)
+    earlier = claim_cells(out) if out is not None else frozenset()
     if json_file is not None:
         _writable(json_file)
     planned = plan(list(bank.flaws.values()), repeat)
     began = time.monotonic()
     with Progress() as progress:
-        cells = run(_run_all(_Run(len(planned), out, progress), planned))
+        calibration = _Run(len(planned), out, progress)
+        cells = run(_run_all(calibration, planned))
     seconds = round(time.monotonic() - began, 1)
     totals = Totals.of(cells)
+    if out is not None:
+        discard(earlier - calibration.kept, out)
     if json_file is not None:
         _write(json_file, cells, totals, seconds)
     _print(cells, totals, seconds)

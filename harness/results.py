@@ -18,6 +18,8 @@ from harness.errors import UsageError
 EVIDENCE = "evidence.json"
 #: What a role's folder holds, in the order of writing: the first says whose the folder is.
 REPORTS = ("scorecard.json", "report.html", "report.md")
+#: What a cell's evidence holds.
+CELL = frozenset({"cell", "verdicts"})
 #: What was graded, where ``assay demo`` leaves it beside its result.
 SUBMISSION = "submission"
 
@@ -68,6 +70,16 @@ def claim_beside(out: Path, evidence: Path) -> Files:
     if kept.read_bytes() != evidence.read_bytes():
         raise UsageError(f"{out} holds the result of another grading: name another folder.")
     return frozenset()
+
+
+def claim_cells(out: Path) -> Files:
+    """Like ``claim``, for a calibration's evidence: one file for each cell that came out wrong."""
+    for entry in _entries(out):
+        whole = entry.is_file(follow_symlinks=False) and entry.name.endswith(".json")
+        if not whole or _json(Path(entry.path)).keys() != CELL:
+            raise _foreign(out, Path(entry.path))
+    prepare_out(out)
+    return frozenset(out.iterdir())
 
 
 def draft(path: Path) -> Path:
