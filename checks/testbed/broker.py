@@ -12,7 +12,7 @@ import asyncio
 import itertools
 import json
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +22,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from checks.evidence import JournalEntry
 from checks.testbed.control import LINE_LIMIT, Ending, Statement
+from checks.testbed.driving.schedule import Schedule
 from checks.testbed.errors import MachineError, SubmissionError, TestbedError, UsageError
 from checks.testbed.faults import Fault
 from checks.testbed.lending import Pool
@@ -59,6 +60,10 @@ class Broker:
             "psp.wait": self._wait,
             "sql.count": self._count,
             "sql.statements": self._statements,
+            "drive.begin": self._begin,
+            "drive.answered": self._answered,
+            "drive.run": self._drive,
+            "drive.abandon": self._abandon,
             "replica.kill": lambda testbed, replica: testbed.replica(replica).kill(),
             "replica.start": lambda testbed, replica: testbed.replica(replica).start(),
             "worker.start": lambda testbed: testbed.worker.start(),
@@ -196,6 +201,20 @@ class Broker:
         self, testbed: Testbed, replica: int | Literal["worker"], since: int = 0
     ) -> list[dict[str, Any]]:
         return list(_STATEMENTS.dump_python(testbed.endpoint(replica).statements(since)))
+
+    async def _begin(
+        self, testbed: Testbed, schedule: dict[str, Any], replicas: Sequence[int]
+    ) -> None:
+        await testbed.stage.begin(Schedule.model_validate(schedule), replicas)
+
+    async def _answered(self, testbed: Testbed, thread: int, said: str) -> None:
+        testbed.stage.answered(thread, said)
+
+    async def _drive(self, testbed: Testbed) -> dict[str, Any]:
+        return (await testbed.stage.drive()).model_dump()
+
+    async def _abandon(self, testbed: Testbed) -> None:
+        testbed.stage.abandon()
 
     async def _logs(self, testbed: Testbed) -> list[dict[str, Any]]:
         return [tail.model_dump() for tail in await testbed.logs()]

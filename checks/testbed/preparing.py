@@ -16,8 +16,8 @@ from checks.testbed.environment import Environment
 from checks.testbed.errors import SubmissionError
 from checks.testbed.host import DatabaseUpstream, Host
 from checks.testbed.manifest import Manifest
-from checks.testbed.proxy import Endpoint
 from checks.testbed.service import BUILD_SECONDS, MIGRATE_SECONDS, run_once
+from checks.testbed.sql.proxy import Endpoint
 from checks.testbed.users import private_user
 
 

@@ -19,7 +19,8 @@ from typing import Any
 
 from checks.evidence import JournalEntry
 from checks.testbed.faults import Fault, Operation
-from checks.testbed.http import Answer, HttpServer, Received
+from checks.testbed.http import Answer, Received
+from checks.testbed.line import Line
 from checks.testbed.psp_books import Books, Request, refusal
 
 _PATHS: dict[str, Operation] = {
@@ -79,13 +80,13 @@ class _Scripted:
 class Psp:
     """One testbed's PSP; an asynchronous context manager.
 
-    ``api_key`` is what the service has to send. The journal's times are those of the monotonic
-    clock, in seconds, which all processes of a machine share.
+    ``api_key`` is what the service has to send, at one of its ``lines``. The journal's times are
+    those of the monotonic clock, in seconds, which all processes of a machine share.
     """
 
-    def __init__(self, api_key: str) -> None:
+    def __init__(self, api_key: str, lines: int = 1) -> None:
         self._api_key = api_key
-        self._http = HttpServer(self._answer)
+        self.lines = tuple(Line("psp", self._answer) for _ in range(lines))
         self._journal: list[_Entry] = []
         self._changed = asyncio.Condition()
         self._script: dict[str, _Scripted] = {}
@@ -94,22 +95,14 @@ class Psp:
         self._published: dict[str, str] = {}
 
     async def __aenter__(self) -> Psp:
-        await self._http.start()
+        for line in self.lines:
+            await line.start()
         return self
 
     async def __aexit__(self, *_: object) -> None:
         self.lift(None)
-        await self._http.stop()
-
-    @property
-    def port(self) -> int:
-        """The TCP port it listens on, at 127.0.0.1."""
-        return self._http.port
-
-    @property
-    def url(self) -> str:
-        """``PSP_URL`` of the service."""
-        return f"http://127.0.0.1:{self.port}"
+        for line in self.lines:
+            await line.stop()
 
     def publish(self, path: str, body: str) -> str:
         """Answer ``GET path`` with this body from now on, to whoever asks; gives the URL.
@@ -117,7 +110,7 @@ class Psp:
         It serves what a token or a body may point a service to. Such requests are not journalled.
         """
         self._published[path] = body
-        return self.url + path
+        return self.lines[0].url + path
 
     def script(self, fault: Fault) -> str:
         """Put a fault in force until it is lifted or has served its times; gives its id."""

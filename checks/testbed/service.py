@@ -125,6 +125,11 @@ class Replica:
             self._process = None
 
     @property
+    def pid(self) -> int | None:
+        """Its first process, while it runs."""
+        return self._process.pid if self._process is not None and self.running else None
+
+    @property
     def ending(self) -> Ending | None:
         """How it ended, if it did so of its own accord."""
         return _ending(self._process, f"replica {self._number}")

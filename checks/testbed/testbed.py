@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,19 +26,21 @@ from checks.testbed.control import Ending
 from checks.testbed.control import Replica as Which
 from checks.testbed.credentials import Credentials
 from checks.testbed.databases import Database
+from checks.testbed.driving.stage import Stage
+from checks.testbed.driving.threads import Process
 from checks.testbed.environment import environment
 from checks.testbed.errors import TestbedError
 from checks.testbed.host import DatabaseUpstream, Host
 from checks.testbed.lease import Lease
 from checks.testbed.manifest import Manifest, read_manifest
 from checks.testbed.preparing import boxed, build, compile_python, migrate
-from checks.testbed.proxy import Endpoint
 from checks.testbed.psp import Psp
 from checks.testbed.service import (
     Replica,
     Web,
     Worker,
 )
+from checks.testbed.sql.proxy import Endpoint
 
 __all__ = ["Host", "Submission", "Testbed"]
 
@@ -116,6 +118,7 @@ class Testbed:
     endpoints: tuple[Endpoint, ...]
     worker_endpoint: Endpoint
     psp: Psp
+    stage: Stage
     settings: Mapping[str, str] = field(default_factory=dict)
 
     def endpoint(self, which: Which) -> Endpoint:
@@ -176,16 +179,18 @@ async def _lay_out(
     stack.push_async_callback(_drop, host, database)
     began = asyncio.get_running_loop().time()
     psp_key, webhook_secret = secrets.token_urlsafe(24), secrets.token_urlsafe(32)
-    psp = await stack.enter_async_context(Psp(psp_key))
+    psp = await stack.enter_async_context(Psp(psp_key, replicas + 1))
     endpoints = [
         await stack.enter_async_context(Endpoint(DatabaseUpstream(host.server), began))
         for _ in range(replicas + 1)
     ]
 
-    def environment_at(endpoint: Endpoint) -> dict[str, str]:
+    outside = tuple(line.port for line in psp.lines)
+
+    def environment_at(place: int) -> dict[str, str]:
         return {
-            "DATABASE_URL": database.url(endpoint.port),
-            "PSP_URL": psp.url,
+            "DATABASE_URL": database.url(endpoints[place].port),
+            "PSP_URL": psp.lines[place].url,
             "PSP_API_KEY": psp_key,
             "PSP_WEBHOOK_SECRET": webhook_secret,
             "BANK_URL": _NOBODY,
@@ -199,35 +204,53 @@ async def _lay_out(
         }
 
     service = submission.manifest.service
+    running = tuple(
+        Replica(
+            box,
+            stack.enter_context(box.scratch()),
+            Web(
+                service.web,
+                service.ready,
+                environment_at(number),
+                (endpoints[number].port, *outside),
+            ),
+            number,
+        )
+        for number in range(replicas)
+    )
+    stage = Stage(
+        host.server.dsn(database.name),
+        {
+            **{
+                number: Process(endpoints[number], (psp.lines[number],), _pid(replica))
+                for number, replica in enumerate(running)
+            },
+            "worker": Process(endpoints[-1], (psp.lines[-1],)),
+        },
+        began,
+    )
+    stack.push_async_callback(stage.close)
     return Testbed(
         submission=submission,
         database=database,
-        replicas=tuple(
-            Replica(
-                box,
-                stack.enter_context(box.scratch()),
-                Web(
-                    service.web,
-                    service.ready,
-                    environment_at(endpoint),
-                    (endpoint.port, psp.port),
-                ),
-                number,
-            )
-            for number, endpoint in enumerate(endpoints[:-1])
-        ),
+        replicas=running,
         worker=Worker(
             box,
             stack.enter_context(box.scratch()),
             service.worker,
-            environment_at(endpoints[-1]),
-            (endpoints[-1].port, psp.port),
+            environment_at(replicas),
+            (endpoints[-1].port, *outside),
         ),
         endpoints=tuple(endpoints[:-1]),
         worker_endpoint=endpoints[-1],
         psp=psp,
+        stage=stage,
         settings=settings,
     )
+
+
+def _pid(replica: Replica) -> Callable[[], int | None]:
+    return lambda: replica.pid
 
 
 async def _drop(host: Host, database: Database) -> None:

@@ -18,7 +18,7 @@ import uvloop
 
 from checks.testbed.host import DatabaseUpstream
 from checks.testbed.postgres import Server, open_server
-from checks.testbed.proxy import Endpoint
+from checks.testbed.sql.proxy import Endpoint
 
 ROUNDS = 7
 Run = Callable[["asyncpg.Connection[Any]"], Awaitable[object]]

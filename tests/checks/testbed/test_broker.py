@@ -15,6 +15,7 @@ import pytest_asyncio
 
 from checks.testbed.broker import Broker
 from checks.testbed.control import Control
+from checks.testbed.driving.schedule import Interleaving, Place, Schedule, Switch
 from checks.testbed.errors import SubmissionError, TestbedError
 from checks.testbed.host import Host
 from checks.testbed.lease import Lease
@@ -255,3 +256,67 @@ except PermissionError:
     result.append("socket")
 """
     assert await run(lease, code) == ["stat", "socket"]
+
+
+SPEND = """
+import os, asyncio, asyncpg
+async def main():
+    connection = await asyncpg.connect(os.environ["DATABASE_URL"])
+    for _ in range(2):
+        await connection.execute("SELECT pg_advisory_xact_lock(4)")
+    await connection.close()
+asyncio.run(main())
+result = "spent"
+"""
+
+
+async def drive(control: Control, lease: Lease, schedule: Schedule) -> Interleaving:
+    given = {"lease": lease.id, "schedule": schedule.model_dump(), "replicas": [0, 1]}
+    await control.call("drive.begin", **given)
+
+    async def request(replica: int) -> None:
+        await run(lease, SPEND, replica)
+        await control.call("drive.answered", lease=lease.id, thread=replica, said="200")
+
+    requests = [asyncio.create_task(request(replica)) for replica in (0, 1)]
+    course = Interleaving.model_validate(await control.call("drive.run", lease=lease.id))
+    await asyncio.gather(*requests)
+    return course
+
+
+async def test_requests_are_driven_through_their_statements(control: Control) -> None:
+    lease = await control.lease("exclusive")
+    shape = "select pg_advisory_xact_lock(?)"
+    switch = Switch(before=Place(thread=1, shape=shape, occurrence=2), to=0)
+    for schedule, order in (
+        (Schedule(), [0, 0, 1, 1]),
+        (Schedule(first=1), [1, 1, 0, 0]),
+        (Schedule(first=1, switches=(switch,)), [1, 0, 0, 1]),
+    ):
+        course = await drive(control, lease, schedule)
+        assert course.driven
+        assert [thread for thread, _ in course.order] == order
+    await control.release(lease)
+
+
+async def test_what_cannot_be_driven_is_a_sentence(control: Control) -> None:
+    lease = await control.lease("exclusive", worker=False)
+    given = {"lease": lease.id, "schedule": {}, "replicas": [0]}
+    with pytest.raises(TestbedError, match="No run was begun"):
+        await control.call("drive.run", lease=lease.id)
+    wrongs: list[dict[str, object]] = [
+        {"replicas": [7]},
+        {"replicas": []},
+        {"schedule": {"first": 1}},
+    ]
+    for wrong in wrongs:
+        with pytest.raises(TestbedError, match="a replica or a thread that there is not"):
+            await control.call("drive.begin", **{**given, **wrong})
+    await control.call("drive.begin", **given)
+    with pytest.raises(TestbedError, match="being driven already"):
+        await control.call("drive.begin", **given)
+    await control.call("drive.abandon", lease=lease.id)
+    await control.call("drive.answered", lease=lease.id, thread=0, said="late")
+    assert await run(lease, SPEND) == "spent"
+    await control.call("drive.begin", **given)
+    await control.release(lease)

@@ -36,7 +36,7 @@ async def psp() -> AsyncIterator[Psp]:
 @pytest_asyncio.fixture
 async def client(psp: Psp) -> AsyncIterator[httpx.AsyncClient]:
     headers = {"Authorization": "Bearer secret"}
-    async with httpx.AsyncClient(base_url=psp.url, headers=headers, timeout=20) as opened:
+    async with httpx.AsyncClient(base_url=psp.lines[0].url, headers=headers, timeout=20) as opened:
         yield opened
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import struct
-from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Protocol, cast
 
-from checks.testbed.frames import LENGTH, Frames, row_count, text
-from checks.testbed.tally import Execution, Tally
+from checks.testbed.sql.conversation import GOT, GOT_LOOKING, SENT, Conversation
+from checks.testbed.sql.frames import LENGTH, Frames, WholeFrames
+from checks.testbed.sql.gate import Gate, Queue
+from checks.testbed.sql.tally import Tally
 
 #: A start-up packet is short; the server's own bound is 10,000 bytes.
 _STARTUP_LIMIT = 10_000
@@ -31,38 +31,29 @@ class Upstream(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class _Pending:
-    """An execution that has not been answered; ``limit`` is the most rows it asked for (0: all).
-
-    ``None`` is a simple query, which is answered by several completions and ends with the session
-    being ready.
-    """
-
-    execution: Execution
-    limit: int | None
-
-
 class Session(asyncio.Protocol):
-    """A connection of the service, with the server's behind it; sees both directions."""
+    """A connection of the service, with the server's behind it; sees both directions.
+
+    While no gate stands it is a byte pump. A gate takes effect at the end of the frame under way.
+    """
 
     def __init__(self, upstream: Upstream, tally: Tally, open_sessions: set[Session]) -> None:
         """It is one of ``open_sessions`` while it lasts."""
         self._upstream = upstream
-        self._tally = tally
         self._open_sessions = open_sessions
         self._client: asyncio.Transport | None = None
         self._server: asyncio.Transport | None = None
         self._connecting: asyncio.Task[None] | None = None
         self._startup: bytearray | None = bytearray()
         self._early = bytearray()
-        self._from_client = Frames(b"PBEQC")
-        self._from_server = Frames(b"CIsEZ")
-        self._prepared: dict[bytes, str] = {}
-        self._portals: dict[bytes, str] = {}
-        self._pending: deque[_Pending] = deque()
-        self._active = False
-        self._number = 0
+        self._from_client = Frames(SENT)
+        self._from_server = Frames(GOT)
+        self._whole = WholeFrames()
+        self._gate: Gate | None = None
+        self._queue: Queue | None = None
+        self._cancelling = False
+        self._aside = False
+        self.conversation = Conversation(tally, 0)
 
     # --- the client's side ---
 
@@ -71,7 +62,7 @@ class Session(asyncio.Protocol):
         self._client = cast(asyncio.Transport, transport)
         self._client.set_write_buffer_limits(high=_HIGH_WATER)
         self._open_sessions.add(self)
-        self._number = self._tally.opened()
+        self.conversation.number = self.conversation.tally.opened()
 
     def data_received(self, data: bytes) -> None:
         """Bytes from the service."""
@@ -112,6 +103,10 @@ class Session(asyncio.Protocol):
             if side is not None and not side.is_closing():
                 side.close()
         self._open_sessions.discard(self)
+        if self._queue is not None:
+            self._queue.abandon()
+        if self._gate is not None:
+            self._gate.changed()
 
     def _begin(self) -> None:
         """Answer requests for encryption, forward a cancel request, or open the session."""
@@ -129,11 +124,12 @@ class Session(asyncio.Protocol):
                 continue
             self._early += self._startup
             self._startup = None
+            self._cancelling = code == _CANCEL
             self._client.pause_reading()
-            self._connecting = asyncio.create_task(self._connect(cancel=code == _CANCEL))
+            self._connecting = asyncio.create_task(self._connect())
             return
 
-    async def _connect(self, *, cancel: bool) -> None:
+    async def _connect(self) -> None:
         try:
             server, _ = await self._upstream.open(lambda: _Behind(self))
         except OSError:
@@ -144,7 +140,9 @@ class Session(asyncio.Protocol):
             server.close()
             return
         self._server = server
-        if cancel:
+        if self._cancelling:
+            if self._gate is not None and len(self._early) >= 12:
+                self._gate.cancelled(int.from_bytes(self._early[8:12]))
             server.write(bytes(self._early))
             return
         (length,) = LENGTH.unpack_from(self._early)
@@ -155,38 +153,75 @@ class Session(asyncio.Protocol):
             self._forward(after)
         self._client.resume_reading()
 
+    # --- the gate ---
+
+    @property
+    def quiet(self) -> bool:
+        """Whether it is idle, in no transaction, and nothing is on its way or kept back.
+
+        One that was set aside counts as quiet, whatever it does.
+        """
+        kept = self._queue is not None and not self._queue.empty
+        return (self._cancelling or self._aside) or (
+            self.conversation.idle
+            and not kept
+            and self._from_client.between
+            and not self._whole.rest
+        )
+
+    def set_aside(self) -> None:
+        """Wait for it no more, until the gate is taken down."""
+        self._aside = True
+
+    def put_up(self, gate: Gate) -> None:
+        """Let what the client executes wait at a gate from now on."""
+        self._gate = gate
+        self._from_server.wanted = GOT_LOOKING
+
+    def take_down(self) -> None:
+        """Be a byte pump again; nothing may be held."""
+        if self._queue is not None:
+            self._queue.drain()
+        self._gate = self._queue = None
+        self._aside = False
+        self._from_server.wanted = GOT
+        rest = bytes(self._whole.rest)
+        self._whole.rest.clear()
+        if rest:
+            self._forward(rest)
+
     def _forward(self, data: bytes) -> None:
         if self._server is None:
             return
-        self._server.write(data)
-        self._read(self._from_client, data, self._sent)
+        if self._gate is not None and self._queue is None and self._from_client.between:
+            self._queue = Queue(self._gate, self.conversation, self._pass_on)
+        if self._queue is None:
+            self._server.write(data)
+            self._read(self._from_client, data, self.conversation.sent)
+            return
+        try:
+            for frame in self._whole.feed(data):
+                self._queue.admit(frame)
+        except ValueError:
+            self.end()
+            return
+        if self._client is not None and self._queue.size > _HIGH_WATER:
+            self._client.pause_reading()
 
-    def _read(self, frames: Frames, data: bytes, note: Callable[[int, bytes], None]) -> None:
+    def _pass_on(self, data: bytes) -> None:
+        """Send what the gate has let through, and hear the client again if it was kept waiting."""
+        if self._server is not None and not self._server.is_closing():
+            self._server.write(data)
+        if self._client is not None and self._queue is not None and self._queue.size <= _HIGH_WATER:
+            self._client.resume_reading()
+
+    def _read(self, frames: Frames, data: bytes, note: Callable[[int, bytes], object]) -> None:
         """Read alongside what has passed; bytes that are no frames end the session."""
         try:
             for kind, payload in frames.feed(data):
                 note(kind, payload)
         except ValueError:
             self.end()
-
-    def _sent(self, kind: int, payload: bytes) -> None:
-        match kind:
-            case 0x50:  # Parse
-                name, _, rest = payload.partition(b"\0")
-                self._prepared[name] = text(rest)
-            case 0x42:  # Bind
-                portal, _, rest = payload.partition(b"\0")
-                self._portals[portal] = self._prepared.get(rest.partition(b"\0")[0], "")
-            case 0x45:  # Execute
-                portal, _, limit = payload.partition(b"\0")
-                execution = self._tally.executed(self._number, self._portals.get(portal, ""))
-                self._pending.append(_Pending(execution, int.from_bytes(limit[:4])))
-            case 0x51:  # Query
-                execution = self._tally.executed(self._number, text(payload))
-                self._pending.append(_Pending(execution, None))
-            case _:  # Close
-                names = self._prepared if payload[:1] == b"S" else self._portals
-                names.pop(payload[1:].partition(b"\0")[0], None)
 
     # --- the server's side ---
 
@@ -195,30 +230,11 @@ class Session(asyncio.Protocol):
         if self._client is None:
             return
         self._client.write(data)
-        self._read(self._from_server, data, self._received)
-
-    def _received(self, kind: int, payload: bytes) -> None:
-        match kind:
-            case 0x43 | 0x49 | 0x73 if self._pending:  # complete, empty query, portal suspended
-                self._active = True
-                first = self._pending[0]
-                # A suspended portal has given exactly as many rows as it was asked for.
-                suspended = first.limit or 0 if kind == 0x73 else 0
-                rows = row_count(payload) if kind == 0x43 else suspended
-                self._tally.completed(first.execution, rows)
-                if first.limit is not None:
-                    self._pending.popleft()
-            case 0x45:  # error: what was sent before the next Sync will not be executed
-                self._active = True
-                self._pending.clear()
-            case 0x5A:  # ready for query
-                if self._pending and self._pending[0].limit is None:
-                    self._pending.popleft()
-                if self._active and payload == b"I":
-                    self._active = False
-                    self._tally.transaction_ended()
-            case _:
-                pass
+        self._read(self._from_server, data, self.conversation.received)
+        if self._queue is not None:
+            self._queue.answered()
+        elif self._gate is not None:
+            self._gate.changed()
 
     def hold_back(self, held: bool) -> None:
         """The server reads too slowly, or has caught up."""

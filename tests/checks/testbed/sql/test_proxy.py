@@ -15,9 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from checks.testbed.databases import Database
-from checks.testbed.frames import Frames
 from checks.testbed.host import DatabaseUpstream, Host
-from checks.testbed.proxy import Endpoint
+from checks.testbed.sql.frames import Frames
+from checks.testbed.sql.proxy import Endpoint
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

@@ -1,0 +1,89 @@
+"""In what order concurrent requests are to take their steps, and in what order they took them."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Place(BaseModel):
+    """A step of a thread's: the statement of that shape, for the nth time (from 1).
+
+    Never a step's number: retries change how many there are.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    thread: int
+    shape: str
+    occurrence: int = 1
+
+
+class Switch(BaseModel):
+    """Before that step, it is another thread's turn."""
+
+    model_config = ConfigDict(frozen=True)
+
+    before: Place
+    to: int
+
+
+class Schedule(BaseModel):
+    """Which thread begins, and where the turn passes; else a thread keeps it while it can move.
+
+    A thread is one replica with the request that was sent to it. ``usual`` says for each thread
+    how often it takes a step when it is alone; one that repeats itself more than twice as often
+    waits for another.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    first: int = 0
+    switches: tuple[Switch, ...] = ()
+    usual: tuple[dict[str, int], ...] = ()
+
+
+class Step(BaseModel):
+    """Something a thread did, at a time in seconds since the run began.
+
+    ``statement`` and ``call`` (to an outside party) began at ``at`` and were answered at ``ended``;
+    ``point`` says whether others can tell. ``waits`` is for a lock of another thread's, ``idles``
+    for anything else. ``answered`` is the request's reply, ``turn`` the schedule's doing.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    at: float
+    thread: int
+    kind: Literal["statement", "call", "waits", "idles", "answered", "turn"]
+    place: Place | None = None
+    point: bool = False
+    text: str = ""
+    given: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
+    rows: tuple[tuple[str, ...], ...] = ()
+    came: str = ""
+    session: int = 0
+    ended: float | None = None
+
+
+class Interleaving(BaseModel):
+    """How a schedule went.
+
+    ``driven`` says whether every switch was made and nobody noticed that he was held; ``why``
+    says what prevented it. ``stuck`` names what was waited for without end.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    schedule: Schedule
+    steps: tuple[Step, ...]
+    driven: bool
+    why: str = ""
+    stuck: str = ""
+
+    @property
+    def order(self) -> tuple[tuple[int, str], ...]:
+        """The steps in which others can tell the order, as they were taken."""
+        return tuple((one.thread, one.place.shape) for one in self.steps if one.point and one.place)

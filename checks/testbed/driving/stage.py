@@ -1,0 +1,93 @@
+"""A testbed's stage: where its runs are driven, one at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import Any, Literal
+
+import asyncpg
+
+from checks.testbed.driving.driver import Driver
+from checks.testbed.driving.schedule import Interleaving, Schedule
+from checks.testbed.driving.threads import Field, Process
+from checks.testbed.errors import MachineError, TestbedError
+
+#: Which process of the service: a replica's number, from 0, or the worker.
+Which = int | Literal["worker"]
+
+
+class Stage:
+    """``observer`` opens a connection past the proxy; ``processes`` are the testbed's.
+
+    ``began`` is the loop's time that times count from. ``close`` it in the end.
+    """
+
+    def __init__(
+        self,
+        observer: str,
+        processes: Mapping[Which, Process],
+        began: float,
+    ) -> None:
+        self._observer = observer
+        self._processes = processes
+        self._began = began
+        self._watcher: asyncpg.Connection[Any] | None = None
+        self._driver: Driver | None = None
+
+    async def begin(self, schedule: Schedule, replicas: Sequence[int]) -> None:
+        """Close the gates around these replicas, a thread each, and around every other process.
+
+        Raises ``TestbedError`` where a run is under way.
+        """
+        if self._driver is not None:
+            raise TestbedError("This testbed is being driven already.")
+        unknown = [number for number in replicas if number not in self._processes]
+        if unknown or not 0 <= schedule.first < len(replicas):
+            raise TestbedError("The schedule names a replica or a thread that there is not.")
+        field = Field(
+            replicas=[self._processes[number] for number in replicas],
+            idle=[one for which, one in self._processes.items() if which not in replicas],
+            watcher=await self._watching(),
+            began=self._began,
+        )
+        self._driver = await Driver.begin(field, schedule)
+
+    def answered(self, thread: int, said: str) -> None:
+        """A thread's request was answered; harmless when its run has ended."""
+        if self._driver is not None:
+            self._driver.answered(thread, said)
+
+    async def drive(self) -> Interleaving:
+        """Take the run to its end. Raises ``TestbedError`` where none was begun."""
+        if self._driver is None:
+            raise TestbedError("No run was begun.")
+        try:
+            return await self._driver.drive()
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            raise MachineError(f"The database could not be watched: {error}.") from error
+        finally:
+            self._driver = None
+
+    def abandon(self) -> None:
+        """Let everything through; harmless when no run is under way."""
+        if self._driver is not None:
+            self._driver.leave()
+            self._driver = None
+
+    async def close(self) -> None:
+        """End what it holds."""
+        self.abandon()
+        if self._watcher is not None:
+            with suppress(OSError, asyncpg.InterfaceError):
+                self._watcher.terminate()
+
+    async def _watching(self) -> asyncpg.Connection[Any]:
+        if self._watcher is None or self._watcher.is_closed():
+            try:
+                self._watcher = await asyncpg.connect(
+                    self._observer, server_settings={"application_name": ""}
+                )
+            except (OSError, asyncpg.PostgresError) as error:
+                raise MachineError(f"The database could not be watched: {error}.") from error
+        return self._watcher
