@@ -108,12 +108,16 @@ class JournalEntry(Model):
 
 
 class ScheduleStep(Model):
-    """One event of an interleaving: which request (lane) did what, in the order of the list."""
+    """One event of an interleaving: which request (lane) did what, in the order of the list.
+
+    ``moment`` marks the one in which it goes wrong, where that can be told.
+    """
 
     at: float
     lane: str
     what: str
     sql: str | None = None
+    moment: bool = False
 
 
 class Probe(Model):

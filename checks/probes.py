@@ -53,12 +53,23 @@ class Attempt:
         if len(self._exchanges) < EXCHANGES_LIMIT:
             self._exchanges.append(exchange)
 
-    def step(self, lane: str, what: str, sql: str | None = None) -> None:
-        """Record one event of an interleaving."""
+    def step(
+        self,
+        lane: str,
+        what: str,
+        sql: str | None = None,
+        *,
+        at: float | None = None,
+        moment: bool = False,
+    ) -> None:
+        """Record one event of an interleaving, which happened now unless told otherwise.
+
+        ``moment`` marks the one in which it goes wrong.
+        """
         if len(self._schedule) < STEPS_LIMIT:
-            self._schedule.append(
-                ScheduleStep(at=round(self.now, 4), lane=lane, what=what, sql=sql)
-            )
+            when = round(self.now if at is None else at, 4)
+            step = ScheduleStep(at=when, lane=lane, what=what, sql=sql, moment=moment)
+            self._schedule.append(step)
 
     def journal(self, entries: Iterable[JournalEntry]) -> None:
         """Record what a simulator was asked; an entry recorded before is not repeated.
@@ -149,9 +160,13 @@ def recording(recorder: Recorder) -> Iterator[Recorder]:
 
 
 @contextmanager
-def probe(title: str) -> Iterator[Attempt]:
-    """One attempt of the current check; what is raised in it makes it decisive."""
-    attempt = _recorder.get().begin(title)
+def probe(title: str, *, keep: bool = True) -> Iterator[Attempt]:
+    """One attempt of the current check; what is raised in it makes it decisive.
+
+    One of many alike is not kept unless it is decisive.
+    """
+    recorder = _recorder.get()
+    attempt = recorder.begin(title)
     token = _attempt.set(attempt)
     try:
         yield attempt
@@ -160,6 +175,8 @@ def probe(title: str) -> Iterator[Attempt]:
         raise
     finally:
         _attempt.reset(token)
+        if not keep and not attempt.decisive:
+            recorder.attempts.remove(attempt)
 
 
 def current() -> tuple[Recorder, Attempt]:

@@ -20,6 +20,26 @@ WHERE c.relkind = 'r' AND c.relpersistence <> 't'
   '^pg_toast' ORDER BY 1
 """
 
+#: Whether the submission has put code of its own into the database that looks at tables or writes
+#: them: functions (so triggers, and constraints that call them), or rules. What belongs to an
+#: extension is not its own; a function that only refuses, as one that guards a ledger, looks at
+#: nothing.
+_FUNCTIONS = r"""
+SELECT EXISTS (
+    SELECT FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+    JOIN pg_language l ON l.oid = p.prolang
+    WHERE n.nspname NOT IN ('pg_catalog', 'information_schema', 'assay_gate')
+      AND (l.lanname <> 'plpgsql'
+           OR p.prosrc ~* '\m(select|perform|insert|update|delete|merge|execute|call|from)\M')
+      AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass
+                      AND d.objid = p.oid AND d.deptype = 'e')
+) OR EXISTS (
+    SELECT FROM pg_rewrite r JOIN pg_class c ON c.oid = r.ev_class
+    JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE r.rulename <> '_RETURN' AND n.nspname NOT IN ('pg_catalog', 'information_schema')
+)
+"""
+
 _ROWS = "SELECT count(*) FROM {table}"
 
 _VERSIONS = """
@@ -47,3 +67,14 @@ async def tables_written(testbed: Testbed, request: Callable[[], Awaitable[objec
             if row["newer"] or row["older"] != before[table]:
                 written.append(table)
         return written
+
+
+async def has_functions(testbed: Testbed) -> bool:
+    """Whether statements may do more in the database than they say."""
+    async with testbed.observer() as observer:
+        return bool(await observer.fetchval(_FUNCTIONS))
+
+
+def bare(table: str) -> str:
+    """A table's name without schema and quotes, in lower case."""
+    return table.rpartition(".")[2].strip('"').lower()

@@ -8,12 +8,13 @@ from typing import Literal
 from rich.console import Console
 from rich.text import Text
 
-from checks.evidence import CheckVerdict, Exchange, Probe
+from checks.evidence import CheckVerdict, Exchange, Probe, ScheduleStep
 from harness.progress import STYLES
 from reports.visible import visible
 
-BODY = 240
-SHOWN = 12
+#: Characters of a body and of a statement, and how many exchanges and steps of a schedule.
+BODY, SQL = 240, 90
+SHOWN, STEPS_SHOWN = 12, 60
 
 
 def print_verdict(
@@ -38,8 +39,8 @@ def print_probe(probe: Probe, console: Console) -> None:
     console.print(Text.assemble("\n", (probe.title, "bold"), (f"  {probe.id}", "dim")))
     for exchange in _shown(probe.exchanges, console):
         _print_exchange(exchange, console)
-    for step in probe.schedule[:SHOWN]:
-        console.print(Text(f"  {step.at:7.3f} s  {visible(step.lane)}: {visible(step.what)}"))
+    for step in probe.schedule[:STEPS_SHOWN]:
+        _print_step(step, console)
     for entry in probe.journal[:SHOWN]:
         done = "done" if entry.effect else "not done"
         answer = "no answer" if entry.status is None else str(entry.status)
@@ -47,6 +48,16 @@ def print_probe(probe: Probe, console: Console) -> None:
         console.print(Text(line, "magenta"))
     for note in probe.notes:
         console.print(Text(f"  {visible(note)}", "italic"))
+
+
+def _print_step(step: ScheduleStep, console: Console) -> None:
+    told = Text(f"  {step.at:7.3f} s  {visible(step.lane)}: {visible(step.what)}")
+    if step.moment:
+        told.stylize("bold red")
+    if step.sql:
+        cut = step.sql if len(step.sql) <= SQL else step.sql[: SQL - 1] + "…"
+        told.append(f"  {visible(cut)}", "dim")
+    console.print(told)
 
 
 def _shown(exchanges: tuple[Exchange, ...], console: Console) -> Iterable[Exchange]:

@@ -166,6 +166,20 @@ def test_every_step_of_a_schedule_stands_in_a_lane(count: int) -> None:
         assert step.lane in text
 
 
+def test_the_moment_in_which_it_goes_wrong_stands_out() -> None:
+    steps = tuple(
+        ScheduleStep(at=n / 1000, lane=f"request {n % 2}", what=f"w{n}", moment=n == 2)
+        for n in range(4)
+    )
+    probe = Probe(id="concurrency/x#1", title="a race", schedule=steps, decisive=True)
+    evidence = _changed(samples.starter(), "transfer-double-spend", (probe,))
+    html = render_html(evidence, score(evidence, load_role("somnio")))
+    lanes = html[html.index("a race") :]
+    assert lanes.count('class="step moment"') == 1
+    moment = lanes[lanes.index('class="step moment"') :]
+    assert moment[: moment.index("</span>")].endswith("w2")
+
+
 @pytest.mark.parametrize("render", [render_html, render_markdown])
 def test_flaws_that_the_highlights_leave_out_are_named(
     render: Callable[[Evidence, Scorecard], str],
