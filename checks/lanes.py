@@ -9,7 +9,7 @@ from checks.testbed.driving.schedule import Interleaving, Step
 from checks.testbed.sql.statement import understand
 
 #: Columns and rows of an answer that are told, and characters of one value.
-_COLUMNS, _ROWS, _WIDTH = 6, 2, 40
+_COLUMNS, _ROWS, _WIDTH = 4, 2, 40
 
 #: A parameter, with the type that a driver may add.
 _PARAMETER = re.compile(
@@ -19,11 +19,11 @@ _PARAMETER = re.compile(
 _BRIEF = re.compile(r"(?:insert into|update|delete from|lock table) \S+|select .*? from \S+")
 _NUMBER = re.compile(r"-?\d+(\.\d+)?")
 _DONE = {"INSERT": "adds", "UPDATE": "changes", "DELETE": "removes", "MERGE": "changes"}
-_SAID = {"COMMIT": "commits", "ROLLBACK": "rolls back", "BEGIN": "begins a transaction"}
+_SAID = {"COMMIT": "commits", "ROLLBACK": "rolls back"}
 
 
 def record(course: Interleaving, attempt: Attempt) -> None:
-    """Put the course into a probe, as if it had begun now; pings and the like are left out."""
+    """Put the course into a probe, as if it had begun now, without BEGIN, pings and the like."""
     if not course.steps:
         return
     began, stale = attempt.now - course.steps[0].at, _stale(course)
@@ -32,9 +32,9 @@ def record(course: Interleaving, attempt: Attempt) -> None:
         if step.kind != "statement":
             attempt.step(lane, _happened(step), at=at)
             continue
-        what = _came(step)
-        if not step.point and what != _SAID["BEGIN"]:
+        if not step.point:
             continue
+        what = _came(step)
         if step is stale:
             what += "; it decided by what the other has changed since"
         attempt.step(lane, what, with_values(step), at=at, moment=step is stale)
