@@ -10,12 +10,13 @@ contest states what must hold in any case.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
 from checks.attachment import Testbed
 from checks.canonical import canonical
+from checks.client import Answer
 from checks.contest import Contest, Prepare
 from checks.interleaving import Run, interleave
 from checks.lanes import brief, record
@@ -38,7 +39,7 @@ _AT_ONCE = 6
 #: Schedules of one preemption that are run: all, but for a request of absurdly many statements.
 ONE_PREEMPTION = 200
 
-#: Schedules of two preemptions that are run, unless a check asks for more.
+#: Schedules of two preemptions that are run.
 TWO_PREEMPTIONS = 6
 
 
@@ -115,8 +116,7 @@ class _Exploration:
                 record(runs[number].course, attempt)
                 if stuck := runs[number].course.stuck:
                     raise Inconclusive(stuck)
-            again = [partial(send, number) for number, send in enumerate(contest.requests)]
-            final = await follow_up([runs[number].answers[0] for number in (0, 1)], again)
+            final = await _followed_up(contest, [runs[number].answers[0] for number in (0, 1)])
             view = await contest.view()
             contest.verify(final, view)
         return Solo.of(runs[first].course, first), canonical(final, view)
@@ -147,8 +147,7 @@ class _Exploration:
             record(run.course, attempt)
             if run.course.stuck:
                 raise Inconclusive(run.course.stuck)
-            again = [partial(send, number) for number, send in enumerate(contest.requests)]
-            final = await follow_up(run.answers, again)
+            final = await _followed_up(contest, run.answers)
             if run.course.driven:
                 view = await contest.view()
                 contest.verify(final, view)
@@ -165,24 +164,23 @@ class _Exploration:
             )
 
 
-async def explore(
-    testbed: Testbed,
-    prepare: Prepare,
-    what: str,
-    hint: str,
-    *,
-    pairs: int = TWO_PREEMPTIONS,
-) -> Figures:
+async def _followed_up(contest: Contest, answers: Sequence[Answer]) -> tuple[Answer, ...]:
+    """The final answers, each request sent again through its own replica while it is put off."""
+    again = [partial(send, number) for number, send in enumerate(contest.requests)]
+    return await follow_up(answers, again)
+
+
+async def explore(testbed: Testbed, prepare: Prepare, what: str, hint: str) -> Figures:
     """Walk the schedules; raises ``Vulnerable`` with the interleaving, or ``Inconclusive``.
 
-    One preemption is walked in full, two up to ``pairs`` schedules; what was left out is noted.
+    One preemption is walked in full, two up to a bound; what was left out is noted.
     """
     exploration = _Exploration(testbed, prepare, what, hint)
     solos = await exploration.solos()
     one = one_preemption(solos)
     two = two_preemptions(solos, await exploration.walk(one[:ONE_PREEMPTION]))
     exploration.figures.exist = len(one) + len(two)
-    await exploration.walk(two[:pairs])
+    await exploration.walk(two[:TWO_PREEMPTIONS])
     figures = exploration.figures
     figures.contended = solos[0].contended | solos[1].contended
     figures.opaque = (

@@ -60,8 +60,10 @@ async def interleave(
     try:
         course = Interleaving.model_validate(await control.call("drive.run", lease=lease))
         return Run(() if course.stuck else tuple(await asyncio.gather(*tasks)), course)
+    except BaseException:
+        await control.call("drive.abandon", lease=lease)
+        raise
     finally:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        await control.call("drive.abandon", lease=lease)

@@ -103,11 +103,8 @@ def _short(value: str) -> str:
 
 def brief(shape: str) -> str:
     """A statement's shape in a few words."""
-    found = re.match(
-        r"(?:insert into|update|delete from|lock table) \S+|select .*? from \S+", shape
-    )
-    words = found[0] if found else shape
-    return re.sub(r"^select .* from", "select from", words)[:60]
+    found = _BRIEF.match(shape)
+    return re.sub(r"^select .* from", "select from", found[0] if found else shape)[:60]
 
 
 def _stale(course: Interleaving) -> Step | None:

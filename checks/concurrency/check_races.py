@@ -39,8 +39,7 @@ async def transfers_never_overdraw(
     alice: Merchant, bob: Merchant, testbed: Testbed, fresh: Fresh
 ) -> None:
     """Transfers that come at once spend an account's money once."""
-    spending = Spending(alice, bob, fresh)
-    await spending.open()
+    spending = await Spending.open(alice, bob, fresh)
     for prepare, what in ((spending.transfers, "transfer"), (spending.with_a_reversal, "debit")):
         explored = await explore(testbed, prepare, what, HINT)
         await line_up(testbed, prepare, what, explored)

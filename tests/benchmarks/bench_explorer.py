@@ -94,8 +94,7 @@ async def measure(host: Host, label: str, tree: Tree) -> Row:
         with recording(Recorder("bench/explorer")):
             await alice.open()
             await bob.open()
-            spending = Spending(alice, bob, fresh)
-            await spending.open()
+            spending = await Spending.open(alice, bob, fresh)
             began, found, speed = time.perf_counter(), True, 0.0
             with contextlib.suppress(Vulnerable):
                 figures = await explore(lent, spending.transfers, "transfer", HINT)

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import Any, Literal
+from typing import Any
 
 import asyncpg
 
+from checks.testbed.control import Replica
 from checks.testbed.driving.driver import Driver
 from checks.testbed.driving.schedule import Interleaving, Schedule
 from checks.testbed.driving.threads import Field, Process
 from checks.testbed.errors import MachineError, TestbedError
-
-#: Which process of the service: a replica's number, from 0, or the worker.
-Which = int | Literal["worker"]
 
 
 class Stage:
@@ -26,7 +24,7 @@ class Stage:
     def __init__(
         self,
         observer: str,
-        processes: Mapping[Which, Process],
+        processes: Mapping[Replica, Process],
         began: float,
     ) -> None:
         self._observer = observer

@@ -8,7 +8,6 @@ import hashlib
 import hmac
 import secrets
 import struct
-from types import TracebackType
 from typing import Self
 
 from checks.testbed.databases import Database
@@ -57,12 +56,7 @@ class Wire:
         await self.until(b"Z")
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         self._writer.close()
 
     def send(self, *frames: bytes) -> None:
