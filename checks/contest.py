@@ -44,7 +44,7 @@ def posting(client: Client, path: str, body: object, key: str) -> Send:
     return send
 
 
-def reading(merchant: Merchant, account: Account) -> Callable[[int], Awaitable[object]]:
+def reading(merchant: Merchant, account: Account) -> Send:
     """A look at an account through a replica, unrecorded."""
 
     async def read(replica: int) -> Answer:

@@ -110,7 +110,8 @@ class JournalEntry(Model):
 class ScheduleStep(Model):
     """One event of an interleaving: which request (lane) did what, in the order of the list.
 
-    ``moment`` marks the one in which it goes wrong, where that can be told.
+    ``moment`` marks the one in which it goes wrong, where that can be told; ``cut`` the one in
+    which the power was cut.
     """
 
     at: float
@@ -118,6 +119,7 @@ class ScheduleStep(Model):
     what: str
     sql: str | None = None
     moment: bool = False
+    cut: bool = False
 
 
 class Probe(Model):

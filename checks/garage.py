@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from checks.attachment import Testbed
 from checks.registry import Declaration
 from checks.testbed.control import Control
-from checks.testbed.lease import Lease
+from checks.testbed.lease import REPLICAS, Lease
 
 #: Exclusive testbeds in use at a time; and checks of the same settings for each testbed of theirs.
 AT_ONCE = 3
@@ -26,11 +26,12 @@ IN_A_ROW = 5
 #: So few checks that want what the shared testbed has wait for it rather than start another.
 PATIENT = 2
 
-_Kind = tuple[bool, tuple[tuple[str, str], ...]]
+_Kind = tuple[int, bool, tuple[tuple[str, str], ...]]
 
 
 def _kind(declaration: Declaration) -> _Kind:
-    return declaration.worker, tuple(sorted(declaration.settings.items()))
+    settings = tuple(sorted(declaration.settings.items()))
+    return declaration.replicas, declaration.worker, settings
 
 
 @dataclass(slots=True)
@@ -103,7 +104,9 @@ class Garage:
                 turns.release()
 
     def _awaits(self, kind: _Kind) -> bool:
-        return self._expected is not None and kind == (False, tuple(sorted(self._expected.items())))
+        if self._expected is None:
+            return False
+        return kind == (REPLICAS, False, tuple(sorted(self._expected.items())))
 
     async def done(self, declaration: Declaration) -> None:
         """A check has its verdict; testbeds that no other will want are ended."""
@@ -120,5 +123,8 @@ class Garage:
 
     async def _lease(self, declaration: Declaration) -> Lease:
         return await self._control.lease(
-            "exclusive", worker=declaration.worker, settings=declaration.settings
+            "exclusive",
+            worker=declaration.worker,
+            settings=declaration.settings,
+            replicas=declaration.replicas,
         )

@@ -30,7 +30,7 @@ def record(course: Interleaving, attempt: Attempt) -> None:
     for step in course.steps:
         lane, at = f"request {step.thread + 1}", began + step.at
         if step.kind != "statement":
-            attempt.step(lane, _happened(step), at=at)
+            attempt.step(lane, _happened(step), at=at, cut=step.kind == "cut")
             continue
         if not step.point:
             continue
@@ -61,6 +61,8 @@ def _happened(step: Step) -> str:
             return f"is answered {step.came} by {step.text}" if reply else f"asks {step.text}"
         case "answered":
             return f"answered {step.came}"
+        case "cut":
+            return f"power cut: {step.came}"
         case "waits":
             return "waits for the other's lock"
         case "idles":

@@ -61,15 +61,17 @@ class Attempt:
         *,
         at: float | None = None,
         moment: bool = False,
+        cut: bool = False,
     ) -> None:
         """Record one event of an interleaving, which happened now unless told otherwise.
 
-        ``moment`` marks the one in which it goes wrong.
+        ``moment`` marks the one in which it goes wrong, ``cut`` a power cut.
         """
         if len(self._schedule) < STEPS_LIMIT:
             when = round(self.now if at is None else at, 4)
-            step = ScheduleStep(at=when, lane=lane, what=what, sql=sql, moment=moment)
-            self._schedule.append(step)
+            self._schedule.append(
+                ScheduleStep(at=when, lane=lane, what=what, sql=sql, moment=moment, cut=cut)
+            )
 
     def journal(self, entries: Iterable[JournalEntry]) -> None:
         """Record what a simulator was asked; an entry recorded before is not repeated.

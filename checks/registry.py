@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from checks.testbed.lease import REPLICAS
+
 _ATTRIBUTE = "__assay_check__"
 
 #: Seconds that a check may take once its testbed stands, unless it says otherwise. Checks take a
@@ -34,8 +36,8 @@ class Declaration:
 
     ``id`` is ``family/function``. ``flaw`` is ``None`` for a check of the contract. ``needs`` are
     the ids of contract checks that must have been secure. ``settings`` override the service's
-    environment and ``worker`` starts its worker, both in an ``exclusive`` testbed only. ``limit``
-    is in seconds.
+    environment, ``worker`` starts its worker, and ``replicas`` says how many there are: all in an
+    ``exclusive`` testbed only. ``limit`` is in seconds.
     """
 
     id: str
@@ -46,6 +48,7 @@ class Declaration:
     exclusive: bool = False
     settings: Mapping[str, str] = field(default_factory=dict)
     worker: bool = False
+    replicas: int = REPLICAS
     limit: float = LIMIT
     competencies: tuple[str, ...] = ()
 
@@ -57,13 +60,14 @@ def check(
     exclusive: bool = False,
     settings: Mapping[str, str] | None = None,
     worker: bool = False,
+    replicas: int = REPLICAS,
     limit: float = LIMIT,
     competencies: tuple[str, ...] = (),
 ) -> Callable[[CheckFunction], CheckFunction]:
     """Declare an asynchronous function a check.
 
     Raises ``DeclarationError`` for one without a docstring, one that is not asynchronous, or a
-    shared one with settings or a worker of its own.
+    shared one with settings, a worker or replicas of its own.
     """
 
     def declare(function: CheckFunction) -> CheckFunction:
@@ -74,9 +78,9 @@ def check(
             raise DeclarationError(f"Check {name} has no docstring: its first line is reported.")
         if not inspect.iscoroutinefunction(function):
             raise DeclarationError(f"Check {name} must be an async function.")
-        if not exclusive and (settings or worker):
+        if not exclusive and (settings or worker or replicas != REPLICAS):
             raise DeclarationError(
-                f"Check {name} asks for settings or a worker: make it exclusive."
+                f"Check {name} asks for settings, a worker or replicas: make it exclusive."
             )
         declaration = Declaration(
             id=name,
@@ -87,6 +91,7 @@ def check(
             exclusive=exclusive,
             settings=dict(settings or {}),
             worker=worker,
+            replicas=replicas,
             limit=limit,
             competencies=tuple(competencies),
         )

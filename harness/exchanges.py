@@ -52,7 +52,7 @@ def print_probe(probe: Probe, console: Console) -> None:
 
 def _print_step(step: ScheduleStep, console: Console) -> None:
     told = Text(f"  {step.at:7.3f} s  {visible(step.lane)}: {visible(step.what)}")
-    if step.moment:
+    if step.moment or step.cut:
         told.stylize("bold red")
     if step.sql:
         cut = step.sql if len(step.sql) <= SQL else step.sql[: SQL - 1] + "…"

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from checks.amounts import Money
+from checks.amounts import Money, fee
 from checks.attachment import Psp
 from checks.books import Books
 from checks.client import Answer
 from checks.fresh import Fresh
 from checks.gathering import all_of
 from checks.processor import effects
-from checks.shapes import Account, Payment, Refund
+from checks.shapes import Account, Entry, Page, Payment, Refund
 from checks.tenants import FUNDS, Merchant, payment_body
 
 #: The PSP's operations, by its own words.
@@ -29,6 +29,7 @@ class Till:
     fresh: Fresh
     account: Account
     books: Books
+    drawn: set[int] = field(default_factory=set)
 
     @classmethod
     async def open(cls, merchant: Merchant, psp: Psp, fresh: Fresh) -> Till:
@@ -40,7 +41,7 @@ class Till:
 
     async def ask(self, kinds: Iterable[str]) -> list[Asked]:
         """Operations of these kinds, in their order, ready to be sent."""
-        drawn = [(kind, self.fresh.card(), self.fresh.money(2_000, 90_000)) for kind in kinds]
+        drawn = [(kind, self.fresh.card(), self._draw()) for kind in kinds]
         ready: dict[int, Asked] = {}
 
         async def make_ready(place: int) -> None:
@@ -48,6 +49,13 @@ class Till:
 
         await all_of((make_ready(place) for place in range(len(drawn))), at_once=8)
         return [ready[place] for place in range(len(drawn))]
+
+    def _draw(self) -> Money:
+        """An amount that no other operation here has, nor a quarter of it."""
+        while (amount := self.fresh.money(2_000, 90_000)).amount // 4 in self.drawn:
+            pass
+        self.drawn.add(amount.amount // 4)
+        return amount
 
     async def _ask(self, kind: str, card: str, amount: Money) -> Asked:
         if kind in {"sale", "authorisation"}:
@@ -63,11 +71,15 @@ class Till:
         path = f"{payment.url}/{'refunds' if kind == 'refund' else kind}"
         return Asked(self, kind, card, amount, path, body, self.fresh.key(), payment.id)
 
+    async def listed(self) -> list[Payment]:
+        """All payments as the service lists them."""
+        walked = self.merchant.walk("/v1/payments")
+        return [answer.read_value(item, Payment) async for answer, item in walked]
+
     async def payments(self) -> dict[str, Payment]:
-        """All payments as the service lists them, by id and by reference."""
+        """The same, by id and by reference."""
         found: dict[str, Payment] = {}
-        async for answer, item in self.merchant.walk("/v1/payments"):
-            payment = answer.read_value(item, Payment)
+        for payment in await self.listed():
             found[payment.id] = payment
             if payment.reference:
                 found[payment.reference] = payment
@@ -91,14 +103,23 @@ class Asked:
     key: str
     payment: str | None = None
 
-    async def send(self) -> Answer:
+    async def send(self, replica: int | None = None) -> Answer:
         """Send it, or send it again, under its one key."""
-        return await self.till.merchant.post(self.path, self.body, key=self.key)
+        return await self.till.merchant.post(self.path, self.body, key=self.key, replica=replica)
 
     async def charged(self) -> int:
         """How often the PSP has carried it out."""
         done = effects(await self.till.psp.journal(self.card))
         return sum(effect.type == self.kind for effect in done)
+
+    async def posted(self) -> int:
+        """How often it is in the ledger, among the last entries of the account."""
+        if self.kind in {"authorisation", "void"}:
+            return 0
+        net = -self.amount if self.kind == "refund" else self.amount - fee(self.amount)
+        answer = await self.till.merchant.get(f"{self.till.account.url}/entries?limit=100")
+        entries = answer.expect(200).read(Page).data
+        return sum(answer.read_value(one, Entry).amount.money == net for one in entries)
 
     def among(self, payments: dict[str, Payment]) -> Payment | None:
         """The payment as the service lists it, if it does."""

@@ -25,7 +25,8 @@ from checks.testbed.control import LINE_LIMIT, Ending, Statement
 from checks.testbed.driving.schedule import Schedule
 from checks.testbed.errors import MachineError, SubmissionError, TestbedError, UsageError
 from checks.testbed.faults import Fault
-from checks.testbed.lending import Pool
+from checks.testbed.lease import REPLICAS
+from checks.testbed.lending import Pool, Wanted
 from checks.testbed.testbed import Submission, Testbed
 
 _JOURNAL = TypeAdapter(tuple[JournalEntry, ...])
@@ -152,14 +153,16 @@ class Broker:
         kind: Literal["shared", "exclusive"],
         worker: bool = True,
         settings: Mapping[str, str] | None = None,
+        replicas: int = REPLICAS,
     ) -> dict[str, Any]:
         if kind == "shared":
-            if settings:
+            if settings or replicas != REPLICAS:
                 raise TestbedError("Only an exclusive testbed takes settings of its own.")
             name, testbed = _SHARED, await self._pool.shared()
         else:
             name = f"exclusive-{next(self._numbers)}"
-            testbed = await self._pool.take(name, worker=worker, settings=dict(settings or {}))
+            wanted = Wanted(worker, dict(settings or {}), replicas)
+            testbed = await self._pool.take(name, wanted)
             borrower.leases.add(name)
         self._lent[name] = testbed
         return testbed.lease(name, kind, str(self.socket)).model_dump(mode="json")

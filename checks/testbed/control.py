@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter
 from checks.evidence import JournalEntry, LogTail
 from checks.testbed.errors import MachineError, SubmissionError, TestbedError, UsageError
 from checks.testbed.faults import Fault, FaultKind, Operation
-from checks.testbed.lease import Lease
+from checks.testbed.lease import REPLICAS, Lease
 
 #: Longest line of the protocol, in bytes; a journal or a log may be large.
 LINE_LIMIT = 64 * 1024 * 1024
@@ -131,14 +131,15 @@ class Control:
         *,
         worker: bool = True,
         settings: Mapping[str, str] | None = None,
+        replicas: int = REPLICAS,
     ) -> Lease:
         """Borrow a testbed; waits until it is ready.
 
         ``settings`` override the service's environment (``{"PSP_MAX_ATTEMPTS": "1"}``); only an
         exclusive testbed takes them. ``worker`` runs the submission's worker beside the replicas.
         """
-        given = {"kind": kind, "worker": worker, "settings": dict(settings or {})}
-        return Lease.model_validate(await self.call("lease", **given))
+        given = {"worker": worker, "settings": dict(settings or {}), "replicas": replicas}
+        return Lease.model_validate(await self.call("lease", kind=kind, **given))
 
     async def release(self, lease: Lease) -> None:
         """Give a testbed back: an exclusive one is ended, the shared one lives on."""

@@ -10,6 +10,9 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+#: Replicas of a testbed, unless more are asked for.
+REPLICAS = 2
+
 
 class Lease(BaseModel):
     """A testbed lent to one check (``exclusive``) or to all that may share it (``shared``).

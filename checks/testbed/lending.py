@@ -5,21 +5,30 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Self
 
 from checks.testbed.control import Ending
+from checks.testbed.lease import REPLICAS
 from checks.testbed.testbed import Submission, Testbed
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a testbed is to have: a worker, settings of its own, so many replicas."""
+
+    worker: bool
+    settings: Mapping[str, str]
+    replicas: int = REPLICAS
 
 
 class _Running:
     """A testbed in a task of its own, so that whoever asks may go away while it starts or ends."""
 
-    def __init__(
-        self, submission: Submission, *, worker: bool, settings: Mapping[str, str]
-    ) -> None:
+    def __init__(self, submission: Submission, wanted: Wanted) -> None:
         self._started: asyncio.Future[Testbed] = asyncio.get_running_loop().create_future()
         self._ending = asyncio.Event()
-        self._life = asyncio.create_task(self._live(submission, worker, settings))
+        self._life = asyncio.create_task(self._live(submission, wanted))
 
     async def ready(self) -> Testbed:
         """The testbed once it is ready; raises what starting it raised."""
@@ -38,11 +47,11 @@ class _Running:
             self._life.cancel()
         await asyncio.gather(self._life, return_exceptions=True)
 
-    async def _live(
-        self, submission: Submission, worker: bool, settings: Mapping[str, str]
-    ) -> None:
+    async def _live(self, submission: Submission, wanted: Wanted) -> None:
         try:
-            async with submission.testbed(settings=settings, worker=worker) as testbed:
+            async with submission.testbed(
+                settings=wanted.settings, worker=wanted.worker, replicas=wanted.replicas
+            ) as testbed:
                 if not self._started.done():
                     self._started.set_result(testbed)
                 await self._ending.wait()
@@ -84,12 +93,12 @@ class Pool:
     async def shared(self) -> Testbed:
         """The shared testbed, with a worker; started when first asked for."""
         if self._shared is None:
-            self._shared = _Running(self._submission, worker=True, settings=SHARED_SETTINGS)
+            self._shared = _Running(self._submission, Wanted(True, SHARED_SETTINGS))
         return await self._shared.ready()
 
-    async def take(self, name: str, *, worker: bool, settings: Mapping[str, str]) -> Testbed:
+    async def take(self, name: str, wanted: Wanted) -> Testbed:
         """An exclusive testbed, to be given back by that name."""
-        running = _Running(self._submission, worker=worker, settings=settings)
+        running = _Running(self._submission, wanted)
         self._lent[name] = running
         try:
             return await running.ready()

@@ -31,7 +31,7 @@ from checks.testbed.driving.threads import Process
 from checks.testbed.environment import environment
 from checks.testbed.errors import TestbedError
 from checks.testbed.host import DatabaseUpstream, Host
-from checks.testbed.lease import Lease
+from checks.testbed.lease import REPLICAS, Lease
 from checks.testbed.manifest import Manifest, read_manifest
 from checks.testbed.preparing import boxed, build, compile_python, migrate
 from checks.testbed.psp import Psp
@@ -86,7 +86,7 @@ class Submission:
         *,
         settings: Mapping[str, str] | None = None,
         worker: bool = True,
-        replicas: int = 2,
+        replicas: int = REPLICAS,
     ) -> AsyncIterator[Testbed]:
         """A testbed of this submission, ready to be used; all of it is ended with the block.
 
@@ -222,7 +222,9 @@ async def _lay_out(
         host.server.dsn(database.name),
         {
             **{
-                number: Process(endpoints[number], (psp.lines[number],), _pid(replica))
+                number: Process(
+                    endpoints[number], (psp.lines[number],), _pid(replica), replica.kill
+                )
                 for number, replica in enumerate(running)
             },
             "worker": Process(endpoints[-1], (psp.lines[-1],)),

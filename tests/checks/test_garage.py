@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any, cast
 
 from checks.garage import AT_ONCE, PATIENT, Garage
 from checks.registry import Declaration
 from checks.testbed.control import Control
-from checks.testbed.lease import Lease
+from checks.testbed.lease import REPLICAS, Lease
 
 GATED = {"CLAIM_LEASE_SECONDS": "30"}
 
@@ -20,12 +21,14 @@ class Broker:
         self.lifted: list[str] = []
         self.started: list[int] = []
 
-    async def lease(self, kind: str, *, worker: bool, settings: dict[str, str]) -> Lease:
+    async def lease(
+        self, kind: str, *, worker: bool, settings: dict[str, str], replicas: int = REPLICAS
+    ) -> Lease:
         self.lent.append(dict(settings))
         return Lease(
             id=f"t{len(self.lent)}",
             kind="exclusive",
-            replicas=("http://127.0.0.1:9",),
+            replicas=("http://127.0.0.1:9",) * replicas,
             control="",
             observer_dsn="",
             admin_token="",
@@ -93,6 +96,13 @@ async def test_other_settings_are_another_testbed() -> None:
     garage, broker = _garage(*checks)
     assert {await _use(garage, check) for check in checks} == {"t1", "t2"}
     assert broker.lent == [GATED, {}]
+
+
+async def test_more_replicas_are_another_testbed() -> None:
+    checks = [_check("a"), replace(_check("b"), replicas=3)]
+    garage, broker = _garage(*checks)
+    assert [await _use(garage, check) for check in checks] == ["t1", "t2"]
+    assert len(broker.lent) == 2
 
 
 async def test_nobody_shares_and_there_is_a_bound() -> None:

@@ -14,9 +14,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, Self
 
 from checks.testbed.driving.activity import asleep
+from checks.testbed.driving.cutting import cut_off
 from checks.testbed.driving.record import recorded
 from checks.testbed.driving.schedule import Interleaving, Place, Schedule, Step, Switch
 from checks.testbed.driving.threads import Field, Gates, Held, Thread
@@ -62,6 +64,7 @@ class Driver:
         self._notes: list[Step] = []
         self._stuck = ""
         self._why = ""
+        self._cut = False
         self._gates = [Gates(one, changed.set) for one in (*field.replicas, *field.idle)]
         self.threads = [
             Thread(number, process, self._gates[number])
@@ -101,7 +104,7 @@ class Driver:
         try:
             async with asyncio.timeout(LIMIT):
                 await self._assemble()
-                while not self._stuck and not all(one.ended for one in self.threads):
+                while not (self._stuck or self._cut or all(one.ended for one in self.threads)):
                     await self._go_on()
                     await asyncio.sleep(0)
         except TimeoutError:
@@ -134,9 +137,9 @@ class Driver:
         if thread.ended:
             await self._hand_over()
         elif (held := thread.held) is not None:
-            if self._switches(thread, held):
-                return
             place = thread.place(held)
+            if self._switches(place) or await self._cuts(thread, held, place):
+                return
             if self._repeats(thread, place) and place != thread.yielded:
                 thread.yielded = place
                 await self._hand_over()
@@ -149,9 +152,20 @@ class Driver:
             thread.stuck = True
             await self._hand_over()
 
-    def _switches(self, thread: Thread, held: Held) -> bool:
+    async def _cuts(self, thread: Thread, held: Held, place: Place) -> bool:
+        """Make the cut that the schedule has here, if it has one."""
+        cut = self._schedule.cut
+        if cut is None or cut.at != place:
+            return False
+        lost = await cut_off(thread, held, cut, partial(self._event, None), self._field.watcher)
+        self._cut = bool(lost)
+        self._note(thread, "cut", came=lost)
+        if not lost:
+            self._stuck = "There was nothing that could be cut."
+        return True
+
+    def _switches(self, place: Place) -> bool:
         """Make the switch that the schedule has here, if it has one."""
-        place = thread.place(held)
         for switch in self._left:
             if switch.before == place:
                 self._left.remove(switch)
@@ -261,9 +275,7 @@ class Driver:
         self._notes.append(Step(at=at, thread=thread.number, kind=kind, came=came))
 
     def _interleaving(self) -> Interleaving:
-        broken = next((one.gates.broken for one in self.threads if one.gates.broken), "")
-        missed = "a step at which to switch did not come" if self._left else ""
-        why = broken or self._why or missed
+        why = "" if self._cut else self._amiss()
         return Interleaving(
             schedule=self._schedule,
             steps=recorded(self.threads, self._notes, self._field.began),
@@ -271,3 +283,10 @@ class Driver:
             why=why,
             stuck=self._stuck,
         )
+
+    def _amiss(self) -> str:
+        """What kept the schedule from being driven, if anything did."""
+        broken = next((one.gates.broken for one in self.threads if one.gates.broken), "")
+        missed = "a step at which to switch did not come" if self._left else ""
+        uncut = "the step at which to cut did not come" if self._schedule.cut else ""
+        return broken or self._why or missed or uncut

@@ -8,6 +8,8 @@ from collections.abc import Iterator, Sequence
 from checks.testbed.driving.schedule import Place, Step
 from checks.testbed.driving.threads import Thread
 from checks.testbed.sql import values
+from checks.testbed.sql.statement import Statement
+from checks.testbed.sql.tally import Execution
 
 
 def recorded(threads: Sequence[Thread], notes: Sequence[Step], began: float) -> tuple[Step, ...]:
@@ -47,6 +49,7 @@ def _statements(thread: Thread) -> Iterator[Step]:
             kind="statement",
             place=Place(thread=thread.number, shape=shape, occurrence=max(seen[shape], 1)),
             point=passed.stopped,
+            commits=_commits(passed.statement, execution),
             text=execution.text,
             given=values.given(found) if found else (),
             columns=values.columns(found) if found else (),
@@ -55,6 +58,15 @@ def _statements(thread: Thread) -> Iterator[Step]:
             session=execution.session,
             ended=execution.ended,
         )
+
+
+def _commits(statement: Statement, execution: Execution) -> bool:
+    """Whether what was done is lasting with it: by a COMMIT, or because it stood for itself."""
+    if not execution.last or execution.values is None:
+        return False
+    if statement.ends:
+        return execution.values.tag.startswith(b"COMMIT")
+    return bool(statement.writes) or statement.opaque
 
 
 def _calls(thread: Thread, began: float) -> Iterator[Step]:

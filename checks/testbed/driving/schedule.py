@@ -29,12 +29,27 @@ class Switch(BaseModel):
     to: int
 
 
+class Cut(BaseModel):
+    """The power is cut at that step.
+
+    ``before`` it is taken; or when it was taken, and its answer is ``unheard``; or ``after`` it was
+    answered. A thread loses the connection that the step is on; where it ``kills``, the whole
+    process ends. An outside call has two steps, each with nothing but a before.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    at: Place
+    when: Literal["before", "unheard", "after"] = "before"
+    kills: bool = False
+
+
 class Schedule(BaseModel):
     """Which thread begins, and where the turn passes; else a thread keeps it while it can move.
 
     A thread is one replica with the request that was sent to it. ``usual`` says for each thread
     how often it takes a step when it is alone; one that repeats itself more than twice as often
-    waits for another.
+    waits for another. With a ``cut`` nothing else of the service is held, and the run ends with it.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -42,23 +57,26 @@ class Schedule(BaseModel):
     first: int = 0
     switches: tuple[Switch, ...] = ()
     usual: tuple[dict[str, int], ...] = ()
+    cut: Cut | None = None
 
 
 class Step(BaseModel):
     """Something a thread did, at a time in seconds since the run began.
 
     ``statement`` and ``call`` (to an outside party) began at ``at`` and were answered at ``ended``;
-    ``point`` says whether others can tell. ``waits`` is for a lock of another thread's, ``idles``
-    for anything else. ``answered`` is the request's reply, ``turn`` the schedule's doing.
+    ``point`` says whether others can tell, ``commits`` whether it made lasting what it or those
+    before it did. ``waits`` is for a lock of another thread's, ``idles`` for anything else.
+    ``answered`` is the request's reply; ``turn`` and ``cut`` are the schedule's doing.
     """
 
     model_config = ConfigDict(frozen=True)
 
     at: float
     thread: int
-    kind: Literal["statement", "call", "waits", "idles", "answered", "turn"]
+    kind: Literal["statement", "call", "waits", "idles", "answered", "turn", "cut"]
     place: Place | None = None
     point: bool = False
+    commits: bool = False
     text: str = ""
     given: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
@@ -71,8 +89,8 @@ class Step(BaseModel):
 class Interleaving(BaseModel):
     """How a schedule went.
 
-    ``driven`` says whether every switch was made and nobody noticed that he was held; ``why``
-    says what prevented it. ``stuck`` names what was waited for without end.
+    ``driven`` says whether every switch, or the cut, was made and nobody noticed that he was held;
+    ``why`` says what prevented it. ``stuck`` names what was waited for without end.
     """
 
     model_config = ConfigDict(frozen=True)

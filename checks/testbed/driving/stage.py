@@ -34,7 +34,8 @@ class Stage:
         self._driver: Driver | None = None
 
     async def begin(self, schedule: Schedule, replicas: Sequence[int]) -> None:
-        """Close the gates around these replicas, a thread each, and around every other process.
+        """Close the gates around these replicas, a thread each, and around every other process;
+        around no other where the power is to be cut.
 
         Raises ``TestbedError`` where a run is under way.
         """
@@ -43,9 +44,10 @@ class Stage:
         unknown = [number for number in replicas if number not in self._processes]
         if unknown or not 0 <= schedule.first < len(replicas):
             raise TestbedError("The schedule names a replica or a thread that there is not.")
+        others = [one for which, one in self._processes.items() if which not in replicas]
         field = Field(
             replicas=[self._processes[number] for number in replicas],
-            idle=[one for which, one in self._processes.items() if which not in replicas],
+            idle=[] if schedule.cut else others,
             watcher=await self._watching(),
             began=self._began,
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -18,12 +18,14 @@ from checks.testbed.sql.proxy import Endpoint
 class Process:
     """One process of the service, as it can be held: by its SQL and by its outside calls.
 
-    ``pid`` gives the first process of its tree, where that is known.
+    ``pid`` gives the first process of its tree, where that is known; ``kill`` ends the tree, where
+    that can be done.
     """
 
     endpoint: Endpoint
     lines: Sequence[Line] = ()
     pid: Callable[[], int | None] = lambda: None
+    kill: Callable[[], Awaitable[None]] | None = None
 
 
 @dataclass(frozen=True, slots=True)

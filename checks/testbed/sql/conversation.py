@@ -90,6 +90,7 @@ class Conversation:
     _portals: dict[bytes, Portal] = field(default_factory=dict)
     _open: deque[_Described | _Run | _Simple | _Synced] = field(default_factory=deque)
     _active: bool = False
+    _latest: Execution | None = None
     _skipping: bool = False
     _copying: bool = False
 
@@ -223,7 +224,7 @@ class Conversation:
         execution = _execution(first)
         if execution is None:
             return
-        self._active = True
+        self._active, self._latest = True, execution
         # A suspended portal has given exactly as many rows as it was asked for.
         suspended = first.limit if kind == Got.SUSPENDED and isinstance(first, _Run) else 0
         self.tally.completed(execution, row_count(payload) if kind == Got.COMPLETE else suspended)
@@ -240,7 +241,7 @@ class Conversation:
                 execution.values.error = payload
         if first is None and not self._copying:
             return
-        self._active, self._copying = True, False
+        self._active, self._copying, self._latest = True, False, None
         if isinstance(first, _Simple):
             return
         # What was sent before the next Sync is not executed.
@@ -254,6 +255,8 @@ class Conversation:
         self.status = payload[:1].decode("ascii", "replace")
         if self._active and self.status == "I":
             self._active = False
+            if self._latest is not None:
+                self._latest.last = True
             self.tally.transaction_ended()
 
 

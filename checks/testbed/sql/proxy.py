@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Callable
 
 from checks.testbed.control import SqlCount, Statement
+from checks.testbed.sql.conversation import Conversation
 from checks.testbed.sql.gate import Gate
 from checks.testbed.sql.session import Session, Upstream
 from checks.testbed.sql.tally import Tally
@@ -72,6 +73,16 @@ class Endpoint:
         """The backends that have not answered all they were sent."""
         asked = (session.conversation for session in self._sessions)
         return tuple(one.pid for one in asked if one.pid and not one.answered)
+
+    @property
+    def backends(self) -> tuple[int, ...]:
+        """The server's processes behind its sessions."""
+        return tuple(one.conversation.pid for one in self._sessions if one.conversation.pid)
+
+    def session(self, conversation: Conversation) -> Session | None:
+        """The session that a conversation is led in, while it lasts."""
+        found = (one for one in self._sessions if one.conversation is conversation)
+        return next(found, None)
 
     def put_up_gate(self, changed: Callable[[], None], *, open_: bool = False) -> Gate:
         """Hold statements from now on, or as soon as it is no longer open.

@@ -53,6 +53,7 @@ class Session(asyncio.Protocol):
         self._queue: Queue | None = None
         self._cancelling = False
         self._aside = False
+        self._deaf = False
         self.conversation = Conversation(tally, 0)
 
     # --- the client's side ---
@@ -107,6 +108,10 @@ class Session(asyncio.Protocol):
             self._queue.abandon()
         if self._gate is not None:
             self._gate.changed()
+
+    def deafen(self) -> None:
+        """Let the service hear nothing more of what the server answers."""
+        self._deaf = True
 
     def _begin(self) -> None:
         """Answer requests for encryption, forward a cancel request, or open the session."""
@@ -229,7 +234,8 @@ class Session(asyncio.Protocol):
         """Bytes from the server."""
         if self._client is None:
             return
-        self._client.write(data)
+        if not self._deaf:
+            self._client.write(data)
         self._read(self._from_server, data, self.conversation.received)
         if self._queue is not None:
             self._queue.answered()

@@ -35,7 +35,8 @@ class Values:
 class Execution:
     """One execution, while it is remembered; ``rows`` is ``None`` until it has completed.
 
-    ``ended`` is when it last got an answer, counted as ``at`` is; ``None`` before.
+    ``ended`` is when it last got an answer, counted as ``at`` is; ``None`` before. ``last`` says
+    that a transaction ended with it, and not in an error.
     """
 
     index: int
@@ -44,6 +45,7 @@ class Execution:
     text: str
     rows: int | None = None
     ended: float | None = None
+    last: bool = False
     values: Values | None = None
 
 

@@ -1,0 +1,58 @@
+"""Cuts the power of a thread at a step: its connection, or its whole process."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+import asyncpg
+
+from checks.testbed.driving.schedule import Cut
+from checks.testbed.driving.threads import Held, Thread
+from checks.testbed.sql import gate
+
+#: Seconds between two looks at whether a backend has gone, and until it must have.
+_INTERVAL, _GONE = 0.003, 5.0
+
+_LEFT = "SELECT count(*) FROM pg_stat_activity WHERE pid = ANY($1::int[])"
+
+
+async def cut_off(
+    thread: Thread,
+    held: Held,
+    cut: Cut,
+    changed: Callable[[], Awaitable[object]],
+    watcher: asyncpg.Connection[Any],
+) -> str:
+    """Cut the power at the step that is held; says in a few words what was lost.
+
+    Gives when the backends concerned have left: what they had not committed is undone by then.
+    ``changed`` waits for anything to change. Raises ``TimeoutError`` where they do not leave.
+    """
+    endpoint = thread.process.endpoint
+    conversation = held.conversation if isinstance(held, gate.Held) else None
+    session = endpoint.session(conversation) if conversation is not None else None
+    if conversation is not None and cut.when != "before":
+        if cut.when == "unheard" and session is not None:
+            session.deafen()
+        held.release()
+        while not conversation.answered:
+            await changed()
+    if cut.kills and thread.process.kill is not None:
+        lost = endpoint.backends
+        await thread.process.kill()
+        await _gone(lost, watcher)
+        return "its process is killed"
+    if conversation is None or session is None:
+        return ""
+    session.end()
+    await _gone((conversation.pid,), watcher)
+    return "its connection is cut"
+
+
+async def _gone(pids: Sequence[int], watcher: asyncpg.Connection[Any]) -> None:
+    async with asyncio.timeout(_GONE):
+        # The server tells nobody when a backend leaves.
+        while await watcher.fetchval(_LEFT, list(pids)):  # noqa: ASYNC110
+            await asyncio.sleep(_INTERVAL)
