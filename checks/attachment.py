@@ -12,7 +12,7 @@ from typing import Any
 
 import asyncpg
 
-from checks.client import Connections
+from checks.connections import Connections
 from checks.evidence import JournalEntry
 from checks.probes import current
 from checks.testbed.control import Control, Replica, SqlCount

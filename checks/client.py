@@ -8,26 +8,22 @@ happened.
 from __future__ import annotations
 
 import asyncio
-import itertools
 import json as jsonlib
-import ssl
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Self, TypeVar
 
-import httpx
+from multidict import CIMultiDict
 from pydantic import BaseModel, ValidationError
 
+from checks.connections import Connections, Headers, Unanswered
 from checks.evidence import Exchange
 from checks.probes import current
 from checks.verdicts import Broken
 
 #: Seconds after which a request counts as unanswered. Far beyond what a busy machine needs.
 PATIENCE = 15.0
-
-#: Connections idle for longer are not used again: servers close theirs after two seconds and more.
-_KEEP_ALIVE = 1.0
 
 Shape = TypeVar("Shape", bound=BaseModel)
 
@@ -48,7 +44,7 @@ class Answer:
 
     request: str
     status: int | None
-    headers: httpx.Headers
+    headers: Headers
     content: bytes
     failure: str | None
     replica: int
@@ -141,36 +137,6 @@ def _codes(codes: tuple[str, ...] | None) -> str:
     return f" {' or '.join(codes)}" if codes else ""
 
 
-class Connections:
-    """The connections to a testbed's replicas, shared by its callers."""
-
-    def __init__(self, replicas: Iterable[str]) -> None:
-        self.replicas = tuple(url.rstrip("/") for url in replicas)
-        self._turn = itertools.count()
-        self._http = httpx.AsyncClient(
-            # The testbed speaks plain HTTP on loopback: no certificates need be read for it.
-            verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
-            timeout=None,  # noqa: S113 - each request is bounded, by its patience
-            trust_env=False,
-            follow_redirects=False,
-            limits=httpx.Limits(max_connections=None, keepalive_expiry=_KEEP_ALIVE),
-        )
-
-    def next_replica(self) -> int:
-        """The replicas in turn."""
-        return next(self._turn) % len(self.replicas)
-
-    async def send(
-        self, method: str, url: str, headers: list[tuple[str, str]], content: bytes | None
-    ) -> httpx.Response:
-        """One request over the wire."""
-        return await self._http.request(method, url, headers=headers, content=content)
-
-    async def close(self) -> None:
-        """Close the connections."""
-        await self._http.aclose()
-
-
 class Client:
     """One caller of the service.
 
@@ -231,12 +197,12 @@ class Client:
                 response = await self.connections.send(method, url, sent, body)
         except TimeoutError:
             failure = f"no answer within {patience:g} s"
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            failure = f"{type(error).__name__}: {error}".rstrip(": ")
+        except Unanswered as unanswered:
+            failure = str(unanswered)
         answer = Answer(
             f"{method} {path}",
-            None if response is None else response.status_code,
-            httpx.Headers() if response is None else response.headers,
+            None if response is None else response.status,
+            CIMultiDict() if response is None else response.headers,
             b"" if response is None else response.content,
             failure,
             chosen,
@@ -244,7 +210,7 @@ class Client:
         if record:
             received = None
             if response is not None:
-                received = recorder.message(response.headers.multi_items(), response.content)
+                received = recorder.message(response.headers.items(), response.content)
             attempt.exchange(
                 Exchange(
                     at=round(at, 4),

@@ -13,7 +13,8 @@ from functools import partial
 from typing import Any
 
 from checks.amounts import Money
-from checks.client import UNSET, Answer, Client, Connections
+from checks.client import UNSET, Answer, Client
+from checks.connections import Connections
 from checks.fresh import Fresh
 from checks.losers import carried_out
 from checks.shapes import (

@@ -17,9 +17,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import asyncpg
-import httpx
 
 from checks.attachment import Testbed
+from checks.connections import Unanswered
 
 _FUNCTIONS = """
 SELECT count(*) FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
@@ -132,9 +132,9 @@ class Watched:
     async def _ready(self, base: str) -> bool:
         try:
             answer = await self._testbed.connections.send("GET", f"{base}/readyz", [], None)
-        except httpx.HTTPError:
+        except Unanswered:
             return False
-        return answer.is_success
+        return answer.status < 300
 
 
 @asynccontextmanager

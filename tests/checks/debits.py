@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Protocol, cast
 
 import asyncpg
-import httpx
+from multidict import CIMultiDict
 
 from checks.client import Answer
 
@@ -43,7 +43,7 @@ class Bench(Protocol):
 
 
 def answer(status: int, code: str = "x", retry_after: str = "0") -> Answer:
-    headers = httpx.Headers({"Retry-After": retry_after} if status in {409, 503} else {})
+    headers = CIMultiDict({"Retry-After": retry_after} if status in {409, 503} else {})
     return Answer("POST /spend", status, headers, f'{{"code": "{code}"}}'.encode(), None, 0)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import httpx
+from multidict import CIMultiDict
 
 from checks.canonical import canonical
 from checks.client import Answer
@@ -13,7 +13,7 @@ from checks.client import Answer
 
 def answer(status: int, body: Any) -> Answer:
     content = json.dumps(body).encode()
-    return Answer("POST /v1/x", status, httpx.Headers(), content, None, 0)
+    return Answer("POST /v1/x", status, CIMultiDict(), content, None, 0)
 
 
 def paid(transfer: str, account: str, at: str, amount: int = 5) -> Answer:

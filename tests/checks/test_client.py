@@ -4,10 +4,11 @@ import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-import httpx
 import pytest
+from multidict import CIMultiDict
 
-from checks.client import Answer, Client, Connections
+from checks.client import Answer, Client
+from checks.connections import Connections
 from checks.probes import Recorder, recording
 from checks.shapes import Amount, Page
 from checks.verdicts import Broken
@@ -98,7 +99,7 @@ async def test_many_at_once(connections: Connections) -> None:
 
 
 def _answer(status: int = 200, body: str = "{}", headers: dict[str, str] | None = None) -> Answer:
-    return Answer("GET /x", status, httpx.Headers(headers), body.encode(), None, 0)
+    return Answer("GET /x", status, CIMultiDict(headers or {}), body.encode(), None, 0)
 
 
 def test_expect_wants_status_and_code() -> None:

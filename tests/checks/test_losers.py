@@ -2,8 +2,8 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-import httpx
 import pytest
+from multidict import CIMultiDict
 
 from checks import losers
 from checks.client import Answer
@@ -12,7 +12,7 @@ from checks.verdicts import Broken
 
 
 def answer(status: int | None, code: str = "", retry_after: str | None = None) -> Answer:
-    headers = httpx.Headers({} if retry_after is None else {"Retry-After": retry_after})
+    headers = CIMultiDict({} if retry_after is None else {"Retry-After": retry_after})
     failure = "dropped" if status is None else None
     return Answer("POST /x", status, headers, f'{{"code": "{code}"}}'.encode(), failure, 0)
 
