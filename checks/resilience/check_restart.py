@@ -63,19 +63,14 @@ async def a_crash_has_no_second_effect(
     struck: list[Asked] = []
     async with Outages.on(testbed, reading(alice, till.account)) as outages:
         for kind in KINDS:
-            cuts = await _cuts(kind, till, testbed)
-            asked = await till.ask([kind] * len(cuts))
-            pairs = zip(asked, cuts, strict=True)
-            sent = [_Struck(one, cut, outages, psp) for one, cut in pairs]
-            await all_of((one.attack() for one in sent), at_once=_AT_ONCE)
-            _driven(kind, sent)
-            struck += asked
+            cuts = await possible_cuts(kind, till, testbed)
+            struck += await strike(kind, cuts, till, outages, psp)
     with probe("the books, when all is settled"):
         await _nothing_left(till, struck)
         await till.books.agree(Vulnerable, _HINT)
 
 
-async def _cuts(kind: str, till: Till, testbed: Testbed) -> list[Cut]:
+async def possible_cuts(kind: str, till: Till, testbed: Testbed) -> list[Cut]:
     """The cuts that an operation of this kind can meet, by what it does undisturbed."""
     (asked,) = await till.ask([kind])
     with probe(f"{kind}: undisturbed", keep=False) as attempt:
@@ -88,12 +83,22 @@ async def _cuts(kind: str, till: Till, testbed: Testbed) -> list[Cut]:
     return power_cuts(run.course)[:_MOST]
 
 
-def _driven(kind: str, sent: Sequence[_Struck]) -> None:
-    driven = sum(one.driven for one in sent)
+async def strike(
+    kind: str, cuts: Sequence[Cut], till: Till, outages: Outages, psp: Psp
+) -> list[Asked]:
+    """Make an operation of this kind meet each of the cuts; gives them, each resolved.
+
+    Raises ``Vulnerable``, or ``Inconclusive`` where no cut could be made.
+    """
+    asked = await till.ask([kind] * len(cuts))
+    struck = [_Struck(one, cut, outages, psp) for one, cut in zip(asked, cuts, strict=True)]
+    await all_of((one.attack() for one in struck), at_once=_AT_ONCE)
+    driven = sum(one.driven for one in struck)
     with probe(f"{kind}: all power cuts") as attempt:
-        attempt.note(f"Of {len(sent)} power cuts {driven} were made.")
+        attempt.note(f"Of {len(cuts)} power cuts {driven} were made.")
         if not driven:
             raise Inconclusive(f"The power could not be cut at any step of a {kind}.")
+    return asked
 
 
 async def _nothing_left(till: Till, struck: Sequence[Asked]) -> None:
