@@ -6,7 +6,7 @@ SQL proxy's figures, the observer's view of the database.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -16,6 +16,7 @@ from checks.connections import Connections
 from checks.evidence import JournalEntry
 from checks.probes import current
 from checks.testbed.control import Control, Replica, SqlCount
+from checks.testbed.driving.schedule import Interleaving, Schedule
 from checks.testbed.faults import FaultKind, Operation
 from checks.testbed.lease import Lease
 
@@ -56,6 +57,37 @@ class Psp:
         return found
 
 
+class Driving:
+    """A testbed's runs, driven through the broker (``checks.ground.Driving``)."""
+
+    def __init__(self, control: Control, lease: Lease) -> None:
+        self._control = control
+        self._lease = lease
+
+    async def begin(self, schedule: Schedule, replicas: Sequence[int]) -> None:
+        """Close the gates around these replicas, in the order of the threads."""
+        await self._control.call(
+            "drive.begin",
+            lease=self._lease.id,
+            schedule=schedule.model_dump(),
+            replicas=list(replicas),
+        )
+
+    async def answered(self, thread: int, said: str) -> None:
+        """A thread's request has its answer, in a few words."""
+        await self._control.call("drive.answered", lease=self._lease.id, thread=thread, said=said)
+
+    async def drive(self) -> Interleaving:
+        """Take the run to its end."""
+        return Interleaving.model_validate(
+            await self._control.call("drive.run", lease=self._lease.id)
+        )
+
+    async def abandon(self) -> None:
+        """Let everything through; harmless when no run is under way."""
+        await self._control.call("drive.abandon", lease=self._lease.id)
+
+
 class Testbed:
     """A testbed lent to this check, or to all that share it."""
 
@@ -66,6 +98,7 @@ class Testbed:
         self.lease = lease
         self.connections = Connections(lease.replicas)
         self.psp = Psp(control, lease)
+        self.driving = Driving(control, lease)
         #: Set by a check that leaves the testbed as no other should find it.
         self.spoiled = False
         #: The replicas that were killed and not started again.

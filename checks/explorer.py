@@ -1,30 +1,31 @@
-"""Walks the interleavings of two requests, and holds each outcome against the serial ones.
+"""Walks the interleavings of requests, and holds each outcome against the serial ones.
 
-    await explore(testbed, prepare, what="transfer")
+    await explore(testbed, prepare, "transfer", hint)
 
-Whatever two requests do at once must be what they do one after the other, in some order; each order
-is run three times on the same submission, so that the oracle is the submission's own. Besides, a
-contest states what must hold in any case.
+Whatever requests do at once must be what they do one after the other, in some order; each order is
+run three times on the same service, so that the oracle is its own. Besides, a contest states what
+must hold in any case. What kind of service it is, its ``Terms`` say.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import permutations
 
-from checks.attachment import Testbed
-from checks.canonical import canonical
 from checks.client import Answer
 from checks.contest import Contest, Prepare
+from checks.ground import Ground
 from checks.interleaving import Run, interleave
 from checks.lanes import brief, record
-from checks.losers import follow_up, unfailed
 from checks.probes import probe
 from checks.schedules import Solo, one_preemption, two_preemptions
 from checks.tables import has_functions
-from checks.testbed.driving.schedule import Interleaving, Place, Schedule
+from checks.terms import CONTRACT, Terms
+from checks.testbed.driving.schedule import Interleaving, Schedule, Switch
 from checks.verdicts import Inconclusive, Vulnerable
 
 #: How often each serial order is run.
@@ -32,9 +33,6 @@ _SERIAL_RUNS = 3
 
 #: Runs of an order after which its steps must have been the same twice in a row.
 _WARM_UP = 6
-
-#: Contests that are prepared at a time.
-_AT_ONCE = 6
 
 #: Schedules of one preemption that are run: all, but for a request of absurdly many statements.
 ONE_PREEMPTION = 200
@@ -47,16 +45,17 @@ TWO_PREEMPTIONS = 6
 class Figures:
     """How many schedules there are, were run, came out as asked, and took different courses.
 
-    ``contended`` are the tables that a request looks at and later writes. ``opaque`` says that
-    there is more to interrupt than the ends of statements: a statement that looks and writes in
-    itself, a function of the service's own in the database, a schedule that could not be driven, or
-    nothing that could.
+    ``undriven`` says of those that did not come out as asked, why. ``contended`` are the tables
+    that a request looks at and later writes. ``opaque`` says that there is more to interrupt than
+    the ends of statements: a statement that looks and writes in itself, a function of the service's
+    own in the database, a schedule that could not be driven, or nothing that could.
     """
 
     exist: int = 0
     run: int = 0
     driven: int = 0
     courses: set[tuple[tuple[int, str], ...]] = field(default_factory=set)
+    undriven: Counter[str] = field(default_factory=Counter)
     contended: frozenset[str] = frozenset()
     opaque: bool = False
 
@@ -67,131 +66,158 @@ class Figures:
         )
 
 
-class _Exploration:
-    """``settled`` while runs of one serial order come to the same; else rules alone decide."""
+class Exploration:
+    """Requests and what they come to, ``count`` of them: first ``solos``, then any schedules.
 
-    def __init__(self, testbed: Testbed, prepare: Prepare, what: str, hint: str) -> None:
-        self._testbed = testbed
+    ``under_way`` is the schedule that was last run.
+    """
+
+    def __init__(
+        self,
+        ground: Ground,
+        prepare: Prepare,
+        what: str,
+        hint: str = "",
+        *,
+        count: int = 2,
+        terms: Terms = CONTRACT,
+    ) -> None:
+        self._ground = ground
         self._prepare = prepare
         self._what = what
         self._hint = hint
-        self._outcomes: set[str] = set()
-        self.settled = True
+        self._count = count
+        self._terms = terms
         self._ready: list[Contest] = []
+        self.outcomes = terms.outcomes()
         self.figures = Figures()
+        self.under_way: Schedule | None = None
 
     async def solos(self) -> list[Solo]:
         """Run each serial order, until its first request's steps are the same twice."""
-        found = []
-        for first in (0, 1):
-            outcomes: list[str] = []
+        found: dict[int, Solo] = {}
+        for order in permutations(range(self._count)):
             before: Solo | None = None
             for attempt in range(1, _WARM_UP + 1):
-                solo, outcome = await self._in_turn(first)
-                outcomes.append(outcome)
+                solo = await self._in_turn(order)
                 if solo == before and attempt >= _SERIAL_RUNS:
                     break
                 before = solo
-            found.append(solo)
-            self._outcomes.update(outcomes)
-            self.settled &= len(set(outcomes)) == 1
-        return found
+            found.setdefault(order[0], solo)
+        return [found[number] for number in range(self._count)]
 
     async def _fresh(self) -> Contest:
-        """A contest that was not run yet; several are prepared at a time, which is quicker."""
+        """A contest that was not run yet."""
         if not self._ready:
-            self._ready += await asyncio.gather(*(self._prepare(2) for _ in range(_AT_ONCE)))
+            preparing = (self._prepare(self._count) for _ in range(self._terms.at_once))
+            self._ready += await asyncio.gather(*preparing)
         return self._ready.pop(0)
 
-    async def _in_turn(self, first: int) -> tuple[Solo, str]:
-        """One request, and when it has ended, the other: the first one's steps, the outcome."""
+    async def _in_turn(self, order: Sequence[int]) -> Solo:
+        """One request, and when it has ended, the next: the first one's steps."""
         contest = await self._fresh()
-        with probe(f"{self._what}: request {first + 1}, then the other", keep=False) as attempt:
+        title = f"{self._what}: request {', then '.join(str(number + 1) for number in order)}"
+        with probe(title, keep=False) as attempt:
             runs: dict[int, Run] = {}
-            for number in (first, 1 - first):
+            for number in order:
                 request = contest.requests[number]
                 runs[number] = await interleave(
-                    self._testbed, Schedule(), [request], replicas=[number]
+                    self._ground, Schedule(), [request], replicas=[number]
                 )
                 record(runs[number].course, attempt)
                 if stuck := runs[number].course.stuck:
                     raise Inconclusive(stuck)
-            final = await _followed_up(contest, [runs[number].answers[0] for number in (0, 1)])
+            final = await self._settled(
+                contest, [runs[number].answers[0] for number in sorted(runs)]
+            )
             view = await contest.view()
+            self.outcomes.learn(order, final, view)
             contest.verify(final, view)
-        return Solo.of(runs[first].course, first), canonical(final, view)
+        return Solo.of(runs[order[0]].course, order[0])
 
-    async def walk(self, schedules: Iterable[Schedule]) -> dict[Place, Interleaving]:
+    async def walk(self, solos: Sequence[Solo], two: int = TWO_PREEMPTIONS) -> None:
+        """Run all schedules of one preemption, and up to so many of two."""
+        schedules = one_preemption(solos)
+        courses = await self.run(schedules[:ONE_PREEMPTION])
+        deeper = two_preemptions(solos, courses)
+        self.figures.exist = len(schedules) + len(deeper)
+        await self.run(deeper[:two])
+        figures = self.figures
+        figures.contended = frozenset().union(*(solo.contended for solo in solos))
+        figures.opaque = (
+            any(solo.opaque for solo in solos)
+            or figures.driven < max(figures.run, 1)
+            or await has_functions(self._ground)
+        )
+
+    async def run(self, schedules: Iterable[Schedule]) -> dict[Switch, Interleaving]:
         """Run schedules; raises ``Vulnerable`` at the first whose outcome is not right.
 
         Gives the course of each by its first switch.
         """
         courses = {}
         for schedule in schedules:
-            places = [one.before for one in schedule.switches]
-            title = ", then ".join(
-                f"request {place.thread + 1} stopped before {brief(place.shape)}"
-                for place in places
-            )
-            run = await self._run(schedule, title)
+            course = await self._run(schedule)
             self.figures.run += 1
-            self.figures.driven += run.course.driven
-            self.figures.courses.add(run.course.order)
-            courses[places[0]] = run.course
+            self.figures.driven += course.driven
+            self.figures.courses.add(course.order)
+            if not course.driven:
+                self.figures.undriven[course.why] += 1
+            courses[schedule.switches[0]] = course
         return courses
 
-    async def _run(self, schedule: Schedule, title: str) -> Run:
+    async def _run(self, schedule: Schedule) -> Interleaving:
         contest = await self._fresh()
-        with probe(f"{self._what}: {title}", keep=False) as attempt:
-            run = await interleave(self._testbed, schedule, contest.requests)
+        self.under_way = schedule
+        with probe(f"{self._what}: {in_words(schedule)}", keep=False) as attempt:
+            run = await interleave(self._ground, schedule, contest.requests)
             record(run.course, attempt)
             if run.course.stuck:
                 raise Inconclusive(run.course.stuck)
-            final = await _followed_up(contest, run.answers)
+            final = await self._settled(contest, run.answers)
             if run.course.driven:
                 view = await contest.view()
                 contest.verify(final, view)
-                unfailed((*run.answers, *final))
-                self._compare(canonical(final, view))
-        return run
+                self._terms.unfailed((*run.answers, *final))
+                if self.outcomes.settled and not self.outcomes.holds(final, view):
+                    raise Vulnerable(self._no_order(), self._hint)
+        return run.course
 
-    def _compare(self, outcome: str) -> None:
-        if self.settled and outcome not in self._outcomes:
-            raise Vulnerable(
-                f"What two {self._what}s did at once is not what they do one after the other, in"
-                " either order.",
-                self._hint,
-            )
+    async def _settled(self, contest: Contest, answers: Sequence[Answer]) -> tuple[Answer, ...]:
+        """The final answers, each request sent again through its own replica if it is put off."""
+        again = [partial(send, number) for number, send in enumerate(contest.requests)]
+        return await self._terms.settle(answers, again)
+
+    def _no_order(self) -> str:
+        """That no serial order does what was seen."""
+        number = {2: "two", 3: "three", 4: "four"}.get(self._count, str(self._count))
+        which = "either" if self._count == 2 else "any"
+        return (
+            f"What {number} {self._what}s did at once is not what they do one after the other, in"
+            f" {which} order."
+        )
 
 
-async def _followed_up(contest: Contest, answers: Sequence[Answer]) -> tuple[Answer, ...]:
-    """The final answers, each request sent again through its own replica while it is put off."""
-    again = [partial(send, number) for number, send in enumerate(contest.requests)]
-    return await follow_up(answers, again)
-
-
-async def explore(testbed: Testbed, prepare: Prepare, what: str, hint: str) -> Figures:
-    """Walk the schedules; raises ``Vulnerable`` with the interleaving, or ``Inconclusive``.
-
-    One preemption is walked in full, two up to a bound; what was left out is noted.
-    """
-    exploration = _Exploration(testbed, prepare, what, hint)
-    solos = await exploration.solos()
-    one = one_preemption(solos)
-    two = two_preemptions(solos, await exploration.walk(one[:ONE_PREEMPTION]))
-    exploration.figures.exist = len(one) + len(two)
-    await exploration.walk(two[:TWO_PREEMPTIONS])
-    figures = exploration.figures
-    figures.contended = solos[0].contended | solos[1].contended
-    figures.opaque = (
-        any(solo.opaque for solo in solos)
-        or figures.driven < max(figures.run, 1)
-        or await has_functions(testbed)
+def in_words(schedule: Schedule) -> str:
+    """Where a schedule switches."""
+    places = [one.before for one in schedule.switches]
+    return ", then ".join(
+        f"request {place.thread + 1} stopped before {brief(place.shape)}" for place in places
     )
+
+
+async def explore(ground: Ground, prepare: Prepare, what: str, hint: str) -> Figures:
+    """Walk the schedules of two requests on the contract's terms.
+
+    Raises ``Vulnerable`` with the interleaving, or ``Inconclusive``. One preemption is walked in
+    full, two up to a bound; what was left out is noted.
+    """
+    exploration = Exploration(ground, prepare, what, hint)
+    await exploration.walk(await exploration.solos())
     with probe(f"{what}: all interleavings") as attempt:
-        attempt.note(str(figures))
-        if not exploration.settled:
+        attempt.note(str(exploration.figures))
+        if not exploration.outcomes.settled:
             attempt.note(
                 "One after the other they did not always do the same: rules alone decided."
             )
-    return figures
+    return exploration.figures

@@ -19,8 +19,8 @@ from typing import Any
 
 import asyncpg
 
-from checks.attachment import Testbed
 from checks.client import Answer
+from checks.ground import Ground
 from checks.probes import current
 
 #: Seconds within which requests must have lined up; a bound, never what decides.
@@ -139,9 +139,9 @@ class _Door:
 
 
 @asynccontextmanager
-async def _closed(testbed: Testbed, table: str) -> AsyncIterator[tuple[_Door, _Sessions]]:
+async def _closed(ground: Ground, table: str) -> AsyncIterator[tuple[_Door, _Sessions]]:
     """The gate, closed, and the sessions before it."""
-    async with testbed.observer() as gate, testbed.observer() as watcher:
+    async with ground.observer() as gate, ground.observer() as watcher:
         door = _Door(table, gate)
         try:
             await door.close()
@@ -151,7 +151,7 @@ async def _closed(testbed: Testbed, table: str) -> AsyncIterator[tuple[_Door, _S
 
 
 async def race(
-    testbed: Testbed,
+    ground: Ground,
     table: str,
     requests: Sequence[Callable[[], Awaitable[Answer]]],
     read: Callable[[int], Awaitable[object]],
@@ -165,16 +165,16 @@ async def race(
     attempt = current()[1]
     tasks: list[asyncio.Task[Answer]] = []
     try:
-        async with _closed(testbed, table) as (door, sessions):
+        async with _closed(ground, table) as (door, sessions):
             attempt.step("gate", f"holds {table}: reads pass, writes wait")
             for number, request in enumerate(requests, 1):
                 attempt.step(f"request {number}", "sent")
                 tasks.append(asyncio.create_task(_answered(request, number)))
-            settled = await _line_up(testbed, sessions, tasks, read)
+            settled = await _line_up(ground, sessions, tasks, read)
             held = len(sessions.waiting)
             attempt.step("gate", f"{_counted(sessions, tasks)}; lets them begin to write")
             await door.narrow()
-            await _line_up(testbed, sessions, tasks, read)
+            await _line_up(ground, sessions, tasks, read)
             attempt.step("gate", f"{_counted(sessions, tasks)}; opens")
             await door.open()
             answers = tuple(await asyncio.gather(*tasks))
@@ -200,7 +200,7 @@ async def _answered(request: Callable[[], Awaitable[Answer]], number: int) -> An
 
 
 async def _line_up(
-    testbed: Testbed,
+    ground: Ground,
     sessions: _Sessions,
     tasks: list[asyncio.Task[Answer]],
     read: Callable[[int], Awaitable[object]],
@@ -224,7 +224,7 @@ async def _line_up(
                 if quiet >= _QUIET_ROUNDS:
                     return True
                 if still:
-                    await asyncio.gather(*(read(replica) for replica in testbed.replicas))
+                    await asyncio.gather(*(read(replica) for replica in ground.replicas))
                 else:
                     await asyncio.sleep(_INTERVAL)
     except TimeoutError:

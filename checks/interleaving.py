@@ -1,6 +1,6 @@
 """Concurrent requests, taken through their steps in the order of a schedule.
 
-    run = await interleave(testbed, schedule, [pay, pay_again])
+    run = await interleave(ground, schedule, [pay, pay_again])
     run.course.driven, run.answers
 
 Each request goes to a replica of its own, in their order; which replica's statements are whose is
@@ -13,9 +13,12 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
-from checks.attachment import Testbed
 from checks.client import Answer
+from checks.ground import Ground
 from checks.testbed.driving.schedule import Interleaving, Schedule
+
+#: Errors of a statement that was not waited for (``query_canceled``, ``lock_not_available``).
+_CANCELLED, _NO_LOCK = "57014", "55P03"
 
 #: Sends a thread's request through the replica of that number.
 Send = Callable[[int], Awaitable[Answer]]
@@ -33,7 +36,7 @@ class Run:
 
 
 async def interleave(
-    testbed: Testbed,
+    ground: Ground,
     schedule: Schedule,
     requests: Sequence[Send],
     *,
@@ -43,27 +46,40 @@ async def interleave(
 
     ``replicas`` are the requests', in their order; the first ones, if not given.
     """
-    control, lease = testbed.control, testbed.lease.id
+    driving = ground.driving
     replicas = list(range(len(requests))) if replicas is None else list(replicas)
-    await control.call(
-        "drive.begin", lease=lease, schedule=schedule.model_dump(), replicas=replicas
-    )
+    await driving.begin(schedule, replicas)
 
     async def answered(thread: int, request: Send) -> Answer:
         answer = await request(replicas[thread])
         code = f" {answer.code}" if answer.code else ""
         said = f"{answer.status}{code}" if answer.status else "no answer"
-        await control.call("drive.answered", lease=lease, thread=thread, said=said)
+        await driving.answered(thread, said)
         return answer
 
     tasks = [asyncio.create_task(answered(*one)) for one in enumerate(requests)]
     try:
-        course = Interleaving.model_validate(await control.call("drive.run", lease=lease))
+        course = _heard_out(await driving.drive())
         return Run(() if course.stuck else tuple(await asyncio.gather(*tasks)), course)
     except BaseException:
-        await control.call("drive.abandon", lease=lease)
+        await driving.abandon()
         raise
     finally:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _heard_out(course: Interleaving) -> Interleaving:
+    """The course; not driven where the service would not wait for a lock as long as it was held."""
+    for step in course.steps:
+        code, _, said = step.came.partition(" ")
+        waited = any(
+            one.kind == "waits" and one.thread == step.thread and step.at <= one.at <= step.ended
+            for one in course.steps
+            if step.ended is not None
+        )
+        if code == _CANCELLED or (code == _NO_LOCK and (waited or "timeout" in said)):
+            why = f"a timeout of the service's own ended a statement that had to wait: {said}"
+            return course.model_copy(update={"driven": False, "why": course.why or why})
+    return course

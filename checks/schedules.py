@@ -1,6 +1,6 @@
-"""Which schedules there are of two requests, given the steps that each takes alone.
+"""Which schedules there are of requests, given the steps that each takes alone.
 
-After a request that runs alone up to a step, the other runs as far as it can: one preemption
+After a request that runs alone up to a step, another runs as far as it can: one preemption
 (Musuvathi and Qadeer, "Iterative context bounding", PLDI 2007: most races need one or two).
 """
 
@@ -55,49 +55,66 @@ class Solo:
 
 
 def one_preemption(solos: Sequence[Solo]) -> list[Schedule]:
-    """Every step at which a request can be interrupted by the other, the most promising first.
+    """Every step at which a request can be interrupted by another, the most promising first.
 
     That is where it is interrupted between a look at a table and its write to it.
     """
     ranked = [
-        (not solos[first].between(at), _schedule(solos, first, place))
-        for first in (0, 1)
+        (not solos[first].between(at), _schedule(solos, Switch(before=place, to=other)))
+        for first in range(len(solos))
         for at, place in enumerate(solos[first].places[1:], 1)
+        for other in _others(solos, first)
     ]
     return [schedule for _, schedule in sorted(ranked, key=lambda one: one[0])]
 
 
 def two_preemptions(
     solos: Sequence[Solo],
-    walked: Mapping[Place, Interleaving],
+    walked: Mapping[Switch, Interleaving],
 ) -> list[Schedule]:
-    """Every pair of such steps, one of each request, the most promising first.
+    """Every pair of such steps, of two requests, the most promising first.
 
     ``walked`` are the courses with the first preemption alone: what the other did not reach in one,
     because it had to wait for a lock, it cannot be interrupted at.
     """
     ranked = []
-    for first in (0, 1):
-        solo, other = solos[first], solos[1 - first]
+    for first, solo in enumerate(solos):
         for at, place in enumerate(solo.places[1:], 1):
-            reached = _reached(walked[place], place) if place in walked else set(other.places)
-            for back, until in enumerate(other.places[1:], 1):
-                if until in reached:
-                    promise = solo.between(at) + other.between(back)
-                    ranked.append((-promise, at + back, _schedule(solos, first, place, until)))
+            for other in _others(solos, first):
+                switch, interrupting = Switch(before=place, to=other), solos[other]
+                reached = (
+                    _reached(walked[switch], switch)
+                    if switch in walked
+                    else set(interrupting.places)
+                )
+                for back, until in enumerate(interrupting.places[1:], 1):
+                    if until not in reached:
+                        continue
+                    promise = solo.between(at) + interrupting.between(back)
+                    ranked += [
+                        (-promise, at + back, _schedule(solos, switch, Switch(before=until, to=to)))
+                        for to in _others(solos, other)
+                    ]
     return [schedule for _, _, schedule in sorted(ranked, key=lambda one: one[:2])]
 
 
-def _reached(course: Interleaving, stopped: Place) -> set[Place]:
+def _reached(course: Interleaving, switch: Switch) -> set[Place]:
     """The steps that the other began while one was stopped."""
+    stopped = switch.before
     resumed = next((one.at for one in course.steps if one.place == stopped), float("inf"))
     return {
         one.place
         for one in course.steps
-        if one.place is not None and one.thread != stopped.thread and one.at < resumed
+        if one.place is not None and one.thread == switch.to and one.at < resumed
     }
 
 
-def _schedule(solos: Sequence[Solo], first: int, *places: Place) -> Schedule:
-    switches = tuple(Switch(before=place, to=1 - place.thread) for place in places)
+def _others(solos: Sequence[Solo], thread: int) -> list[int]:
+    """The other threads, beginning with the next."""
+    count = len(solos)
+    return [(thread + step) % count for step in range(1, count)]
+
+
+def _schedule(solos: Sequence[Solo], *switches: Switch) -> Schedule:
+    first = switches[0].before.thread
     return Schedule(first=first, switches=switches, usual=tuple(solo.usual for solo in solos))

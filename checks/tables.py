@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from checks.attachment import Testbed
+from checks.ground import Ground
 
 #: The tables of a database that are a submission's own.
 TABLES = """
@@ -51,12 +51,12 @@ FROM (SELECT (xmin::text::bigint - $1::bigint + 4294967296) % 4294967296 < 21474
 _NEXT_XID = "SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint % 4294967296"
 
 
-async def tables_written(testbed: Testbed, request: Callable[[], Awaitable[object]]) -> list[str]:
+async def tables_written(ground: Ground, request: Callable[[], Awaitable[object]]) -> list[str]:
     """The tables that a request writes, by the row versions that it leaves and takes away.
 
     Nothing else may write meanwhile. A row that is only locked does not count.
     """
-    async with testbed.observer() as observer:
+    async with ground.observer() as observer:
         tables = [row[0] for row in await observer.fetch(TABLES)]
         before = {table: await observer.fetchval(_ROWS.format(table=table)) for table in tables}
         horizon = await observer.fetchval(_NEXT_XID)
@@ -69,9 +69,9 @@ async def tables_written(testbed: Testbed, request: Callable[[], Awaitable[objec
         return written
 
 
-async def has_functions(testbed: Testbed) -> bool:
+async def has_functions(ground: Ground) -> bool:
     """Whether statements may do more in the database than they say."""
-    async with testbed.observer() as observer:
+    async with ground.observer() as observer:
         return bool(await observer.fetchval(_FUNCTIONS))
 
 

@@ -8,19 +8,17 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any, cast
 
 import asyncpg
 import pytest
 import pytest_asyncio
 
-from checks.attachment import Testbed
 from checks.client import Answer
 from checks.contest import Contest, View
 from checks.explorer import Figures, explore
 from checks.probes import Recorder, recording
-from checks.testbed.driving.schedule import Schedule
+from checks.testbed.driving.schedule import Interleaving, Schedule
 from checks.testbed.driving.stage import Stage
 from checks.testbed.driving.threads import Process
 from checks.testbed.host import DatabaseUpstream
@@ -46,21 +44,22 @@ ONE_STEP = [checked_within_the_insert, updated_from_a_sum]
 
 
 @dataclass
-class Control:
-    """As much of a broker's client as driving takes, in this process."""
+class Driving:
+    """A stage in this process, as a broker would lend it."""
 
     stage: Stage
 
-    async def call(self, method: str, **params: Any) -> Any:
-        params.pop("lease")
-        if method == "drive.begin":
-            schedule = Schedule.model_validate(params["schedule"])
-            return await self.stage.begin(schedule, params["replicas"])
-        if method == "drive.run":
-            return (await self.stage.drive()).model_dump()
-        if method == "drive.answered":
-            return self.stage.answered(**params)
-        return self.stage.abandon()
+    async def begin(self, schedule: Schedule, replicas: Sequence[int]) -> None:
+        await self.stage.begin(schedule, replicas)
+
+    async def answered(self, thread: int, said: str) -> None:
+        self.stage.answered(thread, said)
+
+    async def drive(self) -> Interleaving:
+        return await self.stage.drive()
+
+    async def abandon(self) -> None:
+        self.stage.abandon()
 
 
 @dataclass
@@ -69,8 +68,7 @@ class Bench:
 
     server: Server
     pools: list[Any]
-    control: Control
-    lease: Any = field(default_factory=lambda: SimpleNamespace(id="bench"))
+    driving: Driving
     replicas: range = field(default_factory=lambda: range(2))
     locks: list[asyncio.Lock] = field(default_factory=lambda: [asyncio.Lock(), asyncio.Lock()])
     recorder: Recorder = field(default_factory=lambda: Recorder("concurrency/x"))
@@ -108,7 +106,7 @@ class Bench:
         try:
             with recording(self.recorder):
                 await past.execute(SCHEMA)
-                return await explore(cast(Testbed, self), prepare, "debit", "hint")
+                return await explore(self, prepare, "debit", "hint")
         finally:
             await past.close()
 
@@ -134,7 +132,7 @@ async def bench() -> AsyncIterator[Bench]:
                     for each in (one, two)
                 ]
                 stage = Stage(server.dsn(), {0: Process(one), 1: Process(two)}, began)
-                yield Bench(server, pools, Control(stage))
+                yield Bench(server, pools, Driving(stage))
                 await stage.close()
                 for pool in pools:
                     pool.terminate()

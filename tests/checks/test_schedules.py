@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from checks.schedules import Solo, one_preemption, two_preemptions
-from checks.testbed.driving.schedule import Interleaving, Place, Schedule, Step
+from checks.testbed.driving.schedule import Interleaving, Place, Schedule, Step, Switch
 
 SHAPES = ["select from a", "update a set x = ?", "insert into b (x) values (?)", "commit"]
 
@@ -58,7 +58,7 @@ def test_what_the_other_could_not_reach_is_left_out() -> None:
     solos = [solo(0, SHAPES), solo(1, SHAPES)]
     stopped = solos[0].places[2]
     blocked = course(*solos[0].places[:2], *solos[1].places[:2], stopped, *solos[1].places[2:])
-    pairs = two_preemptions(solos, {stopped: blocked})
+    pairs = two_preemptions(solos, {Switch(before=stopped, to=1): blocked})
     until = [pair.switches[1].before for pair in pairs if pair.switches[0].before == stopped]
     assert until == [solos[1].places[1]]
 
@@ -69,3 +69,17 @@ def test_between_a_look_and_its_write_comes_first() -> None:
     assert [one.switches[0].before.shape for one in one_preemption(solos)[:2]] == [shapes[2]] * 2
     first = two_preemptions(solos, {})[0]
     assert [switch.before.shape for switch in first.switches] == [shapes[2]] * 2
+
+
+@given(LISTS, LISTS, LISTS)
+def test_of_three_each_is_interrupted_by_each_other(
+    one: list[str], two: list[str], three: list[str]
+) -> None:
+    solos = [solo(number, shapes) for number, shapes in enumerate((one, two, three))]
+    places = sum(len(shapes) - 1 for shapes in (one, two, three))
+    once = [schedule.switches[0] for schedule in one_preemption(solos)]
+    assert len(set(once)) == len(once) == 2 * places
+    assert all(switch.to != switch.before.thread for switch in once)
+    pairs = [schedule.switches for schedule in two_preemptions(solos, {})]
+    assert len(set(pairs)) == len(pairs)
+    assert all(back.before.thread == there.to != back.to for there, back in pairs)
