@@ -137,12 +137,13 @@ class Exploration:
 
     async def walk(self, solos: Sequence[Solo], two: int = TWO_PREEMPTIONS) -> None:
         """Run all schedules of one preemption, and up to so many of two."""
+        figures = self.figures
         schedules = one_preemption(solos)
+        figures.exist = len(schedules)
         courses = await self.run(schedules[:ONE_PREEMPTION])
         deeper = two_preemptions(solos, courses)
-        self.figures.exist = len(schedules) + len(deeper)
+        figures.exist += len(deeper)
         await self.run(deeper[:two])
-        figures = self.figures
         figures.contended = frozenset().union(*(solo.contended for solo in solos))
         figures.opaque = (
             any(solo.opaque for solo in solos)
@@ -157,13 +158,7 @@ class Exploration:
         """
         courses = {}
         for schedule in schedules:
-            course = await self._run(schedule)
-            self.figures.run += 1
-            self.figures.driven += course.driven
-            self.figures.courses.add(course.order)
-            if not course.driven:
-                self.figures.undriven[course.why] += 1
-            courses[schedule.switches[0]] = course
+            courses[schedule.switches[0]] = await self._run(schedule)
         return courses
 
     async def _run(self, schedule: Schedule) -> Interleaving:
@@ -174,6 +169,7 @@ class Exploration:
             record(run.course, attempt)
             if run.course.stuck:
                 raise Inconclusive(run.course.stuck)
+            self._count_in(run.course)
             final = await self._settled(contest, run.answers)
             if run.course.driven:
                 view = await contest.view()
@@ -182,6 +178,14 @@ class Exploration:
                 if self.outcomes.settled and not self.outcomes.holds(final, view):
                     raise Vulnerable(self._no_order(), self._hint)
         return run.course
+
+    def _count_in(self, course: Interleaving) -> None:
+        figures = self.figures
+        figures.run += 1
+        figures.driven += course.driven
+        figures.courses.add(course.order)
+        if not course.driven:
+            figures.undriven[course.why] += 1
 
     async def _settled(self, contest: Contest, answers: Sequence[Answer]) -> tuple[Answer, ...]:
         """The final answers, each request sent again through its own replica if it is put off."""

@@ -216,6 +216,32 @@ def learn(
     _finish(lambda: command.learn(flaw))
 
 
+@app.command(epilog="Example: assay explore tests/harness/explore/services/flask/withdraw.toml")
+def explore(
+    spec: Annotated[
+        Path, typer.Argument(metavar="SPEC.toml", help="What to explore; see docs/explore.md.")
+    ],
+    json_file: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE", help="Write what was found here.")
+    ] = None,
+    replay_file: Annotated[
+        Path | None,
+        typer.Option("--replay", metavar="FILE", help="Run the race in this file again, no other."),
+    ] = None,
+    deeper: Annotated[
+        int, typer.Option(min=0, help="Schedules of two interruptions to run, besides all of one.")
+    ] = 24,
+) -> None:
+    """Find the races of any service on PostgreSQL, by interrupting requests at their SQL.
+
+    The service is yours: it is started as you would start it, unconfined. Status 1: a race, or
+    nothing can be said (inconclusive) for the reason that is printed.
+    """
+    from harness.explore import command
+
+    _finish(lambda: command.explore(command.Order(spec, deeper, json_file, replay_file)))
+
+
 @app.command(epilog="Example: assay demo --out assay-demo")
 def demo(
     out: Annotated[Path, typer.Option(help=f"Where the reports go: {REPLACED}")] = Path(

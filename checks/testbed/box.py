@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Protocol
 
 from checks.testbed.confine import Confinement, Mechanism
 from checks.testbed.environment import Environment
@@ -28,6 +29,28 @@ class Scratch:
 
     folder: Path
     uid: int | None
+
+
+class Launcher(Protocol):
+    """How a process is to be run: in a box, or as it is. ``held`` is as a box's."""
+
+    @property
+    def held(self) -> tuple[int, ...]:
+        """The descriptors that keepers hold."""
+        ...
+
+    def order(
+        self,
+        command: list[str],
+        scratch: Scratch,
+        settings: Mapping[str, str],
+        *,
+        bind: Iterable[int] = (),
+        connect: Iterable[int] = (),
+        builds: bool = False,
+    ) -> Order:
+        """What a keeper needs to run a command."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

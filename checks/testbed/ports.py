@@ -72,15 +72,15 @@ def listens(port: int) -> bool:
 
 
 async def until_answering(port: int, path: str) -> None:
-    """Return once a GET of the path is answered 2xx."""
+    """Return once a GET of the path is answered 2xx; without a path, once somebody listens."""
     while not await _answers(port, path):  # noqa: ASYNC110 - only asking tells
         await asyncio.sleep(_POLL_SECONDS)
 
 
 async def _answers(port: int, path: str) -> bool:
     """Whether a GET of the path is answered 2xx; no more than the status line is believed."""
-    if not listens(port):
-        return False
+    if not listens(port) or not path:
+        return listens(port)
     try:
         async with asyncio.timeout(_ANSWER_SECONDS):
             reader, writer = await asyncio.open_connection("127.0.0.1", port)

@@ -95,9 +95,13 @@ class Process:
         raise MachineError(f"A process could not be confined and started: {message['why']}")
 
     async def end(self) -> Exit:
-        """End the whole tree and wait until it is gone; harmless when it has exited."""
-        with suppress(OSError):
-            self._writer.write(b"end\n")
+        """End the whole tree and wait until it is gone; harmless when it has exited.
+
+        May be called again, after it was cancelled too.
+        """
+        if not self._writer.is_closing():
+            with suppress(OSError):
+                self._writer.write(b"end\n")
         try:
             return await asyncio.shield(self.exited)
         finally:

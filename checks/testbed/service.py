@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from checks.evidence import LogTail
-from checks.testbed.box import Box, Scratch
+from checks.testbed.box import Box, Launcher, Scratch
 from checks.testbed.control import Ending
 from checks.testbed.errors import Stage, SubmissionError
 from checks.testbed.manifest import Command, with_port
@@ -23,7 +23,7 @@ _MOST_PATIENCE = 6.0
 
 
 async def run_once(
-    box: Box,
+    box: Launcher,
     command: Command,
     stage: Stage,
     scratch: Scratch,
@@ -68,7 +68,7 @@ class Web:
 class Replica:
     """One process of the service, listening on a port that stays its own over restarts."""
 
-    def __init__(self, box: Box, scratch: Scratch, web: Web, number: int) -> None:
+    def __init__(self, box: Launcher, scratch: Scratch, web: Web, number: int) -> None:
         self._box = box
         self._scratch = scratch
         self._web = web

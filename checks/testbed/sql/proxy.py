@@ -19,16 +19,17 @@ from checks.testbed.sql.tally import Tally
 class Endpoint:
     """One port of the proxy, and what has passed it; an asynchronous context manager.
 
-    ``began`` is the loop's time that a statement's ``at`` counts from.
+    ``began`` is the loop's time that a statement's ``at`` counts from; ``port`` is any free one,
+    unless it is given.
     """
 
-    def __init__(self, upstream: Upstream, began: float) -> None:
+    def __init__(self, upstream: Upstream, began: float, port: int = 0) -> None:
         self._upstream = upstream
         self._tally = Tally(began)
         self._server: asyncio.Server | None = None
         self._sessions: set[Session] = set()
         self._gate: Gate | None = None
-        self.port = 0
+        self.port = port
 
     async def __aenter__(self) -> Endpoint:
         def session() -> Session:
@@ -38,7 +39,7 @@ class Endpoint:
             return made
 
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(session, "127.0.0.1", 0, backlog=512)
+        self._server = await loop.create_server(session, "127.0.0.1", self.port, backlog=512)
         self.port = int(self._server.sockets[0].getsockname()[1])
         return self
 
