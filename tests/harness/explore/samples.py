@@ -1,0 +1,15 @@
+"""Answers of a service that is not there."""
+
+from __future__ import annotations
+
+import json
+
+import httpx
+
+from checks.client import Answer
+
+
+def answer(status: int | None, body: object = None) -> Answer:
+    """An answer with a JSON body."""
+    failure = None if status else "closed"
+    return Answer("POST /x", status, httpx.Headers(), json.dumps(body).encode(), failure, 0)

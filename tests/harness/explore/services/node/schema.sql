@@ -1,0 +1,2 @@
+CREATE TABLE queues (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, last int NOT NULL);
+CREATE TABLE tickets (queue int NOT NULL REFERENCES queues, number int NOT NULL);
