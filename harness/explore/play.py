@@ -11,7 +11,8 @@ from typing import Any
 
 import asyncpg
 
-from checks.client import Answer, Client, Connections
+from checks.client import Answer, Client
+from checks.connections import Connections
 from checks.contest import Contest, View
 from checks.interleaving import Send
 from checks.probes import current

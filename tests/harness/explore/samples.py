@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-import httpx
+from multidict import CIMultiDict
 
 from checks.client import Answer
 
@@ -12,4 +12,4 @@ from checks.client import Answer
 def answer(status: int | None, body: object = None) -> Answer:
     """An answer with a JSON body."""
     failure = None if status else "closed"
-    return Answer("POST /x", status, httpx.Headers(), json.dumps(body).encode(), failure, 0)
+    return Answer("POST /x", status, CIMultiDict(), json.dumps(body).encode(), failure, 0)
