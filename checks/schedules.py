@@ -7,7 +7,7 @@ After a request that runs alone up to a step, another runs as far as it can: one
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from checks.testbed.driving.schedule import Interleaving, Place, Schedule, Switch
@@ -46,6 +46,28 @@ class Solo:
         """Whether one of its steps looks and writes in itself."""
         return any(understand(place.shape).opaque for place in self.places)
 
+    def ended(self, place: int) -> int:
+        """How many transactions it has ended before a step: what others see of it by then."""
+        return sum(understand(one.shape).ends for one in self.places[:place])
+
+    def looked(self, place: int) -> set[str]:
+        """The tables that it has looked at before a step."""
+        return {table for one in self.places[:place] for table in understand(one.shape).reads}
+
+    def shown(self, place: int) -> set[str]:
+        """The tables that it has written in transactions ended before a step."""
+        shown: set[str] = set()
+        written: set[str] = set()
+        for one in map(understand, (place.shape for place in self.places[:place])):
+            written |= one.writes
+            if one.ends:
+                shown |= written
+        return shown
+
+    def left(self, place: int) -> set[str]:
+        """The tables that it writes at a step or after it."""
+        return {table for one in self.places[place:] for table in understand(one.shape).writes}
+
     def between(self, place: int) -> bool:
         """Whether it has read, before a step, from a table that it writes at or after it."""
         before = [understand(one.shape) for one in self.places[:place]]
@@ -74,28 +96,66 @@ def two_preemptions(
 ) -> list[Schedule]:
     """Every pair of such steps, of two requests, the most promising first.
 
-    ``walked`` are the courses with the first preemption alone: what the other did not reach in one,
-    because it had to wait for a lock, it cannot be interrupted at.
+    That is where a request goes on with what it has seen of a table, though the other has written
+    there meanwhile. Between two ends of transactions, what others see of a request stays as it is:
+    of the pairs that differ in nothing else, one comes before any second. ``walked`` are the
+    courses with the first preemption alone: what the other did not reach in one, because it had to
+    wait for a lock, it cannot be interrupted at.
     """
-    ranked = []
+    ranked = sorted(_pairs(solos, walked), key=lambda pair: pair.promise(solos))
+    before: Counter[tuple[int, ...]] = Counter()
+    rounds = []
+    for pair in ranked:
+        kind = pair.kind(solos)
+        rounds.append((before[kind], pair))
+        before[kind] += 1
+    rounds.sort(key=lambda one: one[0])
+    return [schedule for _, pair in rounds for schedule in pair.schedules(solos)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Pair:
+    """A request is stopped before its step ``at`` for another, and that one before ``back``."""
+
+    first: int
+    at: int
+    other: int
+    back: int
+
+    def promise(self, solos: Sequence[Solo]) -> tuple[int, int, int]:
+        """The less, the more it may show."""
+        first, other = solos[self.first], solos[self.other]
+        stale = bool(first.looked(self.at) & other.shown(self.back)) + bool(
+            other.looked(self.back) & first.left(self.at)
+        )
+        between = first.between(self.at) + other.between(self.back)
+        return -stale, -between, self.at + self.back
+
+    def kind(self, solos: Sequence[Solo]) -> tuple[int, ...]:
+        """What it has in common with others between the same ends of transactions."""
+        first, other = solos[self.first], solos[self.other]
+        return self.first, first.ended(self.at), self.other, other.ended(self.back)
+
+    def schedules(self, solos: Sequence[Solo]) -> list[Schedule]:
+        """One for each request that may have the turn in the end."""
+        switch = Switch(before=solos[self.first].places[self.at], to=self.other)
+        until = solos[self.other].places[self.back]
+        return [
+            _schedule(solos, switch, Switch(before=until, to=to))
+            for to in _others(solos, self.other)
+        ]
+
+
+def _pairs(solos: Sequence[Solo], walked: Mapping[Switch, Interleaving]) -> Iterator[_Pair]:
     for first, solo in enumerate(solos):
         for at, place in enumerate(solo.places[1:], 1):
             for other in _others(solos, first):
-                switch, interrupting = Switch(before=place, to=other), solos[other]
-                reached = (
-                    _reached(walked[switch], switch)
-                    if switch in walked
-                    else set(interrupting.places)
-                )
-                for back, until in enumerate(interrupting.places[1:], 1):
-                    if until not in reached:
-                        continue
-                    promise = solo.between(at) + interrupting.between(back)
-                    ranked += [
-                        (-promise, at + back, _schedule(solos, switch, Switch(before=until, to=to)))
-                        for to in _others(solos, other)
-                    ]
-    return [schedule for _, _, schedule in sorted(ranked, key=lambda one: one[:2])]
+                switch = Switch(before=place, to=other)
+                course = walked.get(switch)
+                reached = _reached(course, switch) if course is not None else None
+                for back, until in enumerate(solos[other].places[1:], 1):
+                    if reached is None or until in reached:
+                        yield _Pair(first, at, other, back)
 
 
 def _reached(course: Interleaving, switch: Switch) -> set[Place]:

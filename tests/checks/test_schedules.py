@@ -83,3 +83,19 @@ def test_of_three_each_is_interrupted_by_each_other(
     pairs = [schedule.switches for schedule in two_preemptions(solos, {})]
     assert len(set(pairs)) == len(pairs)
     assert all(back.before.thread == there.to != back.to for there, back in pairs)
+
+
+def test_what_others_see_otherwise_comes_before_more_of_the_same() -> None:
+    shapes = ["select x from a", "update a set x = ?", "select x from a where y", "commit"]
+    solos = [solo(number, [*shapes, *shapes]) for number in (0, 1)]
+    first = two_preemptions(solos, {})[:8]
+    seen = {(one.first, *(switch.before.occurrence for switch in one.switches)) for one in first}
+    assert len(seen) == len(first)
+
+
+def test_a_look_that_the_other_makes_stale_comes_first() -> None:
+    """The second request has looked at ``a``, which the first then writes."""
+    writer = ["insert into b (x) values (?)", "commit", "update a set x = ?", "commit"]
+    reader = ["insert into b (x) values (?)", "select x from a", "select x from b", "commit"]
+    best = two_preemptions([solo(0, writer), solo(1, reader)], {})[0]
+    assert [switch.before.shape for switch in best.switches] == [writer[1], reader[2]]
