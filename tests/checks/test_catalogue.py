@@ -18,6 +18,8 @@ FLAWS = {
     "negative-amount": "money",
     "transfer-double-spend": "concurrency",
     "over-refund-race": "concurrency",
+    "capture-twice": "concurrency",
+    "account-lost-update": "concurrency",
     "idempotency-missing": "idempotency",
     "idempotency-claim-race": "idempotency",
     "idempotency-restart": "resilience",
@@ -29,6 +31,8 @@ FLAWS = {
 ALONE = {
     "transfer-double-spend",
     "over-refund-race",
+    "capture-twice",
+    "account-lost-update",
     "idempotency-claim-race",
     "idempotency-restart",
     "psp-timeout-is-failure",
