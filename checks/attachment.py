@@ -15,7 +15,7 @@ import asyncpg
 from checks.connections import Connections
 from checks.evidence import JournalEntry
 from checks.probes import current
-from checks.testbed.control import Control, Replica, SqlCount
+from checks.testbed.control import Control, Replica, SqlCount, SqlSession
 from checks.testbed.driving.schedule import Interleaving, Schedule
 from checks.testbed.faults import FaultKind, Operation
 from checks.testbed.lease import Lease
@@ -55,6 +55,10 @@ class Psp:
         found = await self._control.psp_wait(self._lease, entries, seconds, token=card)
         current()[1].journal(found)
         return found
+
+    async def under_way(self, card: str) -> int:
+        """How many calls about a card wait for the PSP's answer."""
+        return await self._control.psp_under_way(self._lease, token=card)
 
 
 class Driving:
@@ -112,6 +116,10 @@ class Testbed:
     async def count(self, replica: Replica) -> SqlCount:
         """How much SQL a replica has sent so far."""
         return await self.control.sql_count(self.lease, replica)
+
+    async def sessions(self, replica: Replica) -> tuple[SqlSession, ...]:
+        """The sessions that a replica or the worker has open with the database."""
+        return await self.control.sql_sessions(self.lease, replica)
 
     async def kill(self, replica: int) -> None:
         """End a replica without warning."""

@@ -22,7 +22,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from checks.evidence import JournalEntry
 from checks.testbed.control import LINE_LIMIT, Ending, Statement
-from checks.testbed.driving.schedule import Schedule
+from checks.testbed.driving.schedule import Place, Schedule
 from checks.testbed.errors import MachineError, SubmissionError, TestbedError, UsageError
 from checks.testbed.faults import Fault
 from checks.testbed.lease import REPLICAS
@@ -59,12 +59,19 @@ class Broker:
             "psp.publish": self._publish,
             "psp.journal": self._journal,
             "psp.wait": self._wait,
+            "psp.under_way": self._under_way,
             "sql.count": self._count,
             "sql.statements": self._statements,
+            "sql.sessions": self._sessions,
             "drive.begin": self._begin,
             "drive.answered": self._answered,
             "drive.run": self._drive,
             "drive.abandon": self._abandon,
+            "pin.begin": self._pin,
+            "pin.reached": lambda testbed: testbed.stage.pinned(),
+            "pin.waiters": self._waiters,
+            "pin.resting": lambda testbed, replica: testbed.stage.resting(replica),
+            "pin.release": self._unpin,
             "replica.kill": lambda testbed, replica: testbed.replica(replica).kill(),
             "replica.start": lambda testbed, replica: testbed.replica(replica).start(),
             "worker.start": lambda testbed: testbed.worker.start(),
@@ -197,6 +204,9 @@ class Broker:
         await testbed.psp.wait(entries, seconds, token)
         return await self._journal(testbed, token=token)
 
+    async def _under_way(self, testbed: Testbed, token: str | None = None) -> int:
+        return testbed.psp.under_way(token)
+
     async def _count(self, testbed: Testbed, replica: int | Literal["worker"]) -> dict[str, Any]:
         return testbed.endpoint(replica).count.model_dump()
 
@@ -204,6 +214,11 @@ class Broker:
         self, testbed: Testbed, replica: int | Literal["worker"], since: int = 0
     ) -> list[dict[str, Any]]:
         return list(_STATEMENTS.dump_python(testbed.endpoint(replica).statements(since)))
+
+    async def _sessions(
+        self, testbed: Testbed, replica: int | Literal["worker"]
+    ) -> list[dict[str, Any]]:
+        return [session.model_dump() for session in testbed.endpoint(replica).sessions]
 
     async def _begin(
         self, testbed: Testbed, schedule: dict[str, Any], replicas: Sequence[int]
@@ -218,6 +233,15 @@ class Broker:
 
     async def _abandon(self, testbed: Testbed) -> None:
         testbed.stage.abandon()
+
+    async def _pin(self, testbed: Testbed, replica: int, place: dict[str, Any]) -> None:
+        await testbed.stage.pin(replica, Place.model_validate(place))
+
+    async def _waiters(self, testbed: Testbed) -> list[dict[str, Any]]:
+        return [waiter.model_dump() for waiter in await testbed.stage.waiters()]
+
+    async def _unpin(self, testbed: Testbed) -> dict[str, str]:
+        return {"broken": testbed.stage.unpin()}
 
     async def _logs(self, testbed: Testbed) -> list[dict[str, Any]]:
         return [tail.model_dump() for tail in await testbed.logs()]

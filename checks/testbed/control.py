@@ -35,7 +35,8 @@ class SqlCount(BaseModel):
     """What has passed one endpoint of the SQL proxy since it was opened.
 
     ``statements`` are simple queries and executions, BEGIN and COMMIT among them; ``transactions``
-    are those that ended, explicit or of a single statement; ``rows`` were returned or changed.
+    are those that ended, explicit or of a single statement, and ``seconds`` how long they took
+    together; ``rows`` were returned or changed.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -44,12 +45,27 @@ class SqlCount(BaseModel):
     transactions: int
     rows: int
     sessions: int
+    seconds: float
 
     def since(self, before: SqlCount) -> SqlCount:
         """What has passed after an earlier count."""
         return SqlCount(
             **{name: now - getattr(before, name) for name, now in self.model_dump().items()}
         )
+
+
+class SqlSession(BaseModel):
+    """A session that is open at an endpoint of the SQL proxy.
+
+    ``session`` is its number there, ``pid`` its backend's process, ``since`` when the transaction
+    under way in it began, in seconds since the testbed began (``None`` where there is none).
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    session: int
+    pid: int
+    since: float | None
 
 
 class Ending(BaseModel):
@@ -81,6 +97,7 @@ class Statement(BaseModel):
 
 
 _STATEMENTS = TypeAdapter(tuple[Statement, ...])
+_SESSIONS = TypeAdapter(tuple[SqlSession, ...])
 _ENDINGS = TypeAdapter(tuple[Ending, ...])
 
 
@@ -210,6 +227,10 @@ class Control:
         given = {"entries": entries, "seconds": seconds, "token": token}
         return _JOURNAL.validate_python(await self.call("psp.wait", lease=lease.id, **given))
 
+    async def psp_under_way(self, lease: Lease, *, token: str | None = None) -> int:
+        """How many calls (about the token) wait for the PSP's answer at this moment."""
+        return int(await self.call("psp.under_way", lease=lease.id, token=token))
+
     async def sql_count(self, lease: Lease, replica: Replica) -> SqlCount:
         """How much SQL has passed a replica's or the worker's endpoint, cumulative."""
         return SqlCount.model_validate(
@@ -222,6 +243,12 @@ class Control:
         """The statements themselves, from index ``since``; the oldest are dropped after 50,000."""
         return _STATEMENTS.validate_python(
             await self.call("sql.statements", lease=lease.id, replica=replica, since=since)
+        )
+
+    async def sql_sessions(self, lease: Lease, replica: Replica) -> tuple[SqlSession, ...]:
+        """The sessions that a replica or the worker has open at this moment."""
+        return _SESSIONS.validate_python(
+            await self.call("sql.sessions", lease=lease.id, replica=replica)
         )
 
     async def replica_kill(self, lease: Lease, replica: int) -> None:

@@ -88,6 +88,7 @@ class Psp:
         self._api_key = api_key
         self.lines = tuple(Line("psp", self._answer) for _ in range(lines))
         self._journal: list[_Entry] = []
+        self._under_way: list[_Entry] = []
         self._changed = asyncio.Condition()
         self._script: dict[str, _Scripted] = {}
         self._books = Books()
@@ -131,6 +132,13 @@ class Psp:
         entries = [e for e in self._journal if token is None or e.token == token]
         return tuple(entry.evidence() for entry in entries[since:])
 
+    def under_way(self, token: str | None = None) -> int:
+        """How many calls wait for their answers; about one card only, if given.
+
+        One that the service has given up waits no more.
+        """
+        return sum(1 for e in self._under_way if token is None or e.token == token)
+
     async def wait(self, entries: int, seconds: float, token: str | None) -> None:
         """Until the journal holds so many (of the card), or so many seconds have passed."""
 
@@ -165,7 +173,11 @@ class Psp:
         if scripted is None:
             return self._ended(entry, self._perform(request, entry))
         entry.fault = scripted.fault.kind
-        answer = await self._faulty(scripted, request, entry)
+        self._under_way.append(entry)
+        try:
+            answer = await self._faulty(scripted, request, entry)
+        finally:
+            self._under_way.remove(entry)
         if scripted.left == 0:
             self._script.pop(name, None)
         return self._ended(entry, answer)

@@ -10,7 +10,8 @@ import asyncpg
 
 from checks.testbed.control import Replica
 from checks.testbed.driving.driver import Driver
-from checks.testbed.driving.schedule import Interleaving, Schedule
+from checks.testbed.driving.pin import Pin, Waiter
+from checks.testbed.driving.schedule import Interleaving, Place, Schedule
 from checks.testbed.driving.threads import Field, Process
 from checks.testbed.errors import MachineError, TestbedError
 
@@ -32,6 +33,7 @@ class Stage:
         self._began = began
         self._watcher: asyncpg.Connection[Any] | None = None
         self._driver: Driver | None = None
+        self._pin: Pin | None = None
 
     async def begin(self, schedule: Schedule, replicas: Sequence[int]) -> None:
         """Close the gates around these replicas, a thread each, and around every other process;
@@ -39,8 +41,7 @@ class Stage:
 
         Raises ``TestbedError`` where a run is under way.
         """
-        if self._driver is not None:
-            raise TestbedError("This testbed is being driven already.")
+        self._free()
         unknown = [number for number in replicas if number not in self._processes]
         if unknown or not 0 <= schedule.first < len(replicas):
             raise TestbedError("The schedule names a replica or a thread that there is not.")
@@ -69,8 +70,56 @@ class Stage:
         finally:
             self._driver = None
 
+    async def pin(self, replica: Replica, place: Place) -> None:
+        """Hold the next request of a replica's before that step, and others never.
+
+        Raises ``TestbedError`` where a run is under way.
+        """
+        self._free()
+        field = Field([self._process(replica)], await self._watching(), self._began)
+        self._pin = await Pin.begin(field, place)
+
+    async def pinned(self) -> bool:
+        """Wait until the request stands there; false where it does not come to it."""
+        return await self._pinned().reached()
+
+    async def waiters(self) -> list[Waiter]:
+        """Who waits for a lock that the pinned request holds."""
+        try:
+            return await self._pinned().waiters()
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            raise MachineError(f"The database could not be watched: {error}.") from error
+
+    async def resting(self, replica: Replica) -> bool:
+        """Whether a replica does nothing now, but for the pinned request."""
+        return await self._pinned().resting(self._process(replica))
+
+    def unpin(self) -> str:
+        """Let the pinned request go on; gives what happened because it was held, if anything."""
+        if self._pin is None:
+            return ""
+        pin, self._pin = self._pin, None
+        broken = pin.broken
+        pin.release()
+        return broken
+
+    def _pinned(self) -> Pin:
+        if self._pin is None:
+            raise TestbedError("No request is pinned.")
+        return self._pin
+
+    def _process(self, replica: Replica) -> Process:
+        if replica not in self._processes:
+            raise TestbedError("There is no such replica.")
+        return self._processes[replica]
+
+    def _free(self) -> None:
+        if self._driver is not None or self._pin is not None:
+            raise TestbedError("This testbed is being driven already.")
+
     def abandon(self) -> None:
         """Let everything through; harmless when no run is under way."""
+        self.unpin()
         if self._driver is not None:
             self._driver.leave()
             self._driver = None

@@ -79,7 +79,9 @@ class Conversation:
     """One session's; ``number`` is the session's in the tally.
 
     ``pid`` is the backend's process, 0 while the session is being opened. ``status`` is what the
-    last ReadyForQuery said: ``I`` idle, ``T`` in a transaction, ``E`` in a failed one.
+    last ReadyForQuery said: ``I`` idle, ``T`` in a transaction, ``E`` in a failed one. ``since`` is
+    when the transaction under way began, explicit or of a single statement, as the tally counts;
+    ``None`` between two.
     """
 
     tally: Tally
@@ -93,6 +95,7 @@ class Conversation:
     _latest: Execution | None = None
     _skipping: bool = False
     _copying: bool = False
+    since: float | None = None
 
     @property
     def answered(self) -> bool:
@@ -129,6 +132,7 @@ class Conversation:
                     self.number, text(payload) if kind == Sent.QUERY else "function call"
                 )
                 self._open.append(_Simple(simple))
+                self._begun(simple.at)
                 return simple
             case Sent.SYNC:
                 if not self._copying:
@@ -180,7 +184,13 @@ class Conversation:
             execution.values.columns = portal.columns or portal.prepared.columns
         if not self._skipping:
             self._open.append(_Run(execution, int.from_bytes(limit[:4])))
+            self._begun(execution.at)
         return execution
+
+    def _begun(self, at: float) -> None:
+        """Something is executed: in the transaction under way, or it begins one."""
+        if self.since is None:
+            self.since = at
 
     # --- what the server sends ---
 
@@ -253,11 +263,17 @@ class Conversation:
         if isinstance(first, (_Simple, _Synced)):
             self._open.popleft()
         self.status = payload[:1].decode("ascii", "replace")
-        if self._active and self.status == "I":
+        if self.status != "I":
+            return
+        began, self.since = self.since, None
+        if self._active:
             self._active = False
             if self._latest is not None:
                 self._latest.last = True
-            self.tally.transaction_ended()
+            self.tally.transaction_ended(began)
+        if any(isinstance(one, (_Run, _Simple)) for one in self._open):
+            # What was sent ahead is executed from now on.
+            self._begun(self.tally.now)
 
 
 def _keep(known: dict[bytes, Named], name: bytes, one: Named) -> None:

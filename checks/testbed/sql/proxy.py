@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from checks.testbed.control import SqlCount, Statement
+from checks.testbed.control import SqlCount, SqlSession, Statement
 from checks.testbed.sql.conversation import Conversation
 from checks.testbed.sql.gate import Gate
 from checks.testbed.sql.session import Session, Upstream
@@ -57,6 +57,20 @@ class Endpoint:
     def statements(self, since: int = 0) -> tuple[Statement, ...]:
         """The remembered executions from an index on."""
         return self._tally.statements(since)
+
+    @property
+    def conversations(self) -> tuple[Conversation, ...]:
+        """The sessions that are open, as they stand."""
+        asked = (session.conversation for session in self._sessions)
+        return tuple(one for one in asked if one.pid)
+
+    @property
+    def sessions(self) -> tuple[SqlSession, ...]:
+        """The same, to be told."""
+        return tuple(
+            SqlSession(session=one.number, pid=one.pid, since=one.since)
+            for one in self.conversations
+        )
 
     @property
     def quiet(self) -> bool:

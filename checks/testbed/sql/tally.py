@@ -59,6 +59,7 @@ class Tally:
         self._began = began
         self._executions: deque[Execution] = deque(maxlen=REMEMBERED)
         self._statements = self._transactions = self._rows = self._opened = 0
+        self._seconds = 0.0
         self.looking = False
 
     @property
@@ -69,6 +70,7 @@ class Tally:
             transactions=self._transactions,
             rows=self._rows,
             sessions=self._opened,
+            seconds=self._seconds,
         )
 
     def statements(self, since: int = 0) -> tuple[Statement, ...]:
@@ -87,7 +89,7 @@ class Tally:
     def executed(self, session: int, text: str) -> Execution:
         """A statement was sent to be executed."""
         values = Values() if self.looking else None
-        execution = Execution(self._statements, self._now(), session, text, values=values)
+        execution = Execution(self._statements, self.now, session, text, values=values)
         self._statements += 1
         self._executions.append(execution)
         return execution
@@ -95,16 +97,19 @@ class Tally:
     def completed(self, execution: Execution, rows: int) -> None:
         """An execution, or one statement of several, has completed."""
         execution.rows = (execution.rows or 0) + rows
-        execution.ended = self._now()
+        execution.ended = self.now
         self._rows += rows
 
     def failed(self, execution: Execution) -> None:
         """An execution ended with an error."""
-        execution.ended = self._now()
+        execution.ended = self.now
 
-    def transaction_ended(self) -> None:
-        """A transaction has ended, explicit or of a single statement."""
+    def transaction_ended(self, began: float | None) -> None:
+        """A transaction has ended, explicit or of a single statement, and when it had begun."""
         self._transactions += 1
+        self._seconds += self.now - began if began is not None else 0.0
 
-    def _now(self) -> float:
+    @property
+    def now(self) -> float:
+        """Seconds since the time that ``at`` counts from."""
         return asyncio.get_running_loop().time() - self._began

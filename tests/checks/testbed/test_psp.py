@@ -239,6 +239,23 @@ async def test_a_reply_is_held_until_let_go(psp: Psp, client: httpx.AsyncClient)
         assert psp.journal()[-1].effect
 
 
+async def test_calls_that_wait_are_counted_until_they_are_answered_or_given_up(
+    psp: Psp, client: httpx.AsyncClient
+) -> None:
+    psp.script(Fault(kind="hold"))
+    held = asyncio.create_task(sale(client, "k-1"))
+    with pytest.raises(httpx.ReadTimeout):
+        await client.post("/v1/refunds", json={}, headers={"Idempotency-Key": "k-2"}, timeout=0.3)
+    async with asyncio.timeout(20):
+        while psp.under_way() != 1:
+            await asyncio.sleep(0.01)
+    assert psp.under_way(str(SALE["token"])) == 1
+    assert psp.under_way("tok_other") == 0
+    psp.lift(None)
+    await held
+    assert psp.under_way() == 0
+
+
 async def test_hanging_and_being_slow(psp: Psp, client: httpx.AsyncClient) -> None:
     psp.script(Fault(kind="hang", times=1))
     with pytest.raises(httpx.ReadTimeout):

@@ -91,3 +91,41 @@ async def test_any_frames_in_any_order_are_borne(
             session.sent(sent, payload)
         else:
             session.received(got, payload)
+
+
+@pytest.mark.asyncio
+async def test_a_transaction_lasts_from_its_first_statement_to_its_end() -> None:
+    session = conversation()
+    assert session.since is None
+    session.sent(Sent.QUERY, b"BEGIN\0")
+    began = session.since
+    assert began is not None
+    session.received(Got.COMPLETE, b"BEGIN\0")
+    session.received(Got.READY, b"T")
+    session.sent(Sent.QUERY, b"SELECT 1\0")
+    session.received(Got.COMPLETE, b"SELECT 1\0")
+    session.received(Got.READY, b"T")
+    assert session.since == began
+    session.sent(Sent.QUERY, b"COMMIT\0")
+    session.received(Got.COMPLETE, b"COMMIT\0")
+    session.received(Got.READY, b"I")
+    assert session.since is None
+    assert session.tally.count.transactions == 1
+    assert 0 < session.tally.count.seconds < 10
+
+
+@pytest.mark.asyncio
+async def test_what_was_sent_ahead_is_a_transaction_of_its_own() -> None:
+    session = conversation()
+    for _ in range(2):
+        session.sent(Sent.QUERY, b"SELECT 1\0")
+    first = session.since
+    session.received(Got.COMPLETE, b"SELECT 1\0")
+    session.received(Got.READY, b"I")
+    assert first is not None
+    assert session.since is not None
+    assert session.since >= first
+    session.received(Got.COMPLETE, b"SELECT 1\0")
+    session.received(Got.READY, b"I")
+    assert session.since is None
+    assert session.tally.count.transactions == 2
