@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from checks import contract
-from checks.amounts import Money, money
+from checks.amounts import Money
 from checks.attachment import Testbed
 from checks.gathering import all_of
+from checks.load.filling import Filled, fill
 from checks.load.scans import Scans, watched
 from checks.probes import probe
 from checks.registry import check
 from checks.settings import PATIENT_CLAIMS
-from checks.shapes import Account, Page, Payment
+from checks.shapes import Page
 from checks.tenants import Merchant
 from checks.testbed.control import SqlCount
 from checks.verdicts import Broken, Vulnerable
@@ -36,59 +35,6 @@ _MEASURED = 1
 _SLACK = 4
 
 
-@dataclass(frozen=True, slots=True)
-class _Filled:
-    """A merchant with so many rows in each of its lists; all its payments are in one status."""
-
-    merchant: Merchant
-    rows: int
-    account: Account
-    payment: Payment
-    status: str
-
-    def lists(self) -> dict[str, str]:
-        """Its lists by name."""
-        return {
-            "accounts": "/v1/accounts",
-            "entries": f"{self.account.url}/entries",
-            "transfers": "/v1/transfers",
-            "payments": "/v1/payments",
-            "payments by amount": "/v1/payments?sort=amount",
-            "payments by falling amount": "/v1/payments?sort=-amount",
-            "payments in order": "/v1/payments?sort=created_at",
-            "payments by status": f"/v1/payments?status={self.status}",
-            "refunds": f"{self.payment.url}/refunds",
-            "clients": "/v1/clients",
-        }
-
-
-async def _fill(merchant: Merchant, rows: int) -> _Filled:
-    """Fill every list with so many rows; every payment has a refund, half of the transfers have a
-    reversal. All through the first replica, so that the other one has seen nothing of it.
-    """
-    merchant = merchant.on(0)
-    account = await merchant.funded()
-    other = await merchant.open_account()
-    payment = await merchant.pay(money("90.00 GBP"), account)
-
-    async def row(index: int) -> None:
-        if index > 1:
-            await merchant.open_account()
-        if index > 0:
-            await merchant.create_client("viewer")
-        taken = payment if index == 0 else await merchant.pay(Money(1000 + index, "GBP"), account)
-        await merchant.refund(payment, money("0.10 GBP"))
-        if index > 0:
-            await merchant.refund(taken, money("0.10 GBP"))
-        if index % 2:
-            made = await merchant.transfer(account, other, money("0.10 GBP"))
-            await merchant.reverse(made)
-
-    await all_of([row(index) for index in range(rows)], at_once=4)
-    status = (await merchant.payment(payment)).status
-    return _Filled(merchant, rows, account, payment, status)
-
-
 @check(
     "n-plus-one",
     needs=(*contract.lists, *contract.transfers, *contract.payments, *contract.refunds),
@@ -100,13 +46,13 @@ async def a_page_costs_the_same_for_many_rows(
     alice: Merchant, bob: Merchant, carol: Merchant, testbed: Testbed
 ) -> None:
     """A list sends as many statements for many rows as for few, and reads only its page."""
-    few, many = await _fill(alice, _FEW), await _fill(bob, _MANY)
+    few, many = await fill(alice, _FEW), await fill(bob, _MANY)
     await _statements_of_pages(few, many, testbed)
     await _rows_of_pages(carol.on(0), testbed)
     await _inside_the_database(few, many, testbed)
 
 
-async def _statements_of_pages(few: _Filled, many: _Filled, testbed: Testbed) -> None:
+async def _statements_of_pages(few: Filled, many: Filled, testbed: Testbed) -> None:
     for name in few.lists():
         with probe(f"the list of {name}, {_FEW} rows and {_MANY} rows") as attempt:
             costs = [
@@ -171,10 +117,10 @@ async def _cost(
     return after.since(before)
 
 
-async def _inside_the_database(few: _Filled, many: _Filled, testbed: Testbed) -> None:
+async def _inside_the_database(few: Filled, many: Filled, testbed: Testbed) -> None:
     """The same of loops in functions of the database, which send no statements of their own."""
 
-    async def read(filled: _Filled) -> None:
+    async def read(filled: Filled) -> None:
         for path in filled.lists().values():
             answer = await filled.merchant.get(_page(path, 100))
             if answer.failed:  # a connection that was ended beneath it

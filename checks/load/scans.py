@@ -9,7 +9,6 @@ tables count that are named in the text of a function which ran (or all, if it b
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -19,7 +18,7 @@ from typing import Any
 import asyncpg
 
 from checks.attachment import Testbed
-from checks.connections import Unanswered
+from checks.load.sessions import end_sessions, reconnect
 
 _FUNCTIONS = """
 SELECT count(*) FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
@@ -40,18 +39,8 @@ SELECT schemaname || '.' || relname AS name, coalesce(seq_scan, 0) + coalesce(id
 FROM pg_stat_user_tables
 """
 
-_OTHERS = """
-SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
-WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'
-"""
-
 #: A string in SQL: what stands there names a table only to EXECUTE.
 _LITERAL = re.compile(r"'(?:[^']|'')*'")
-
-#: More requests at once than a replica has connections (contract 7.4), and how often they are sent
-#: for it to find that its connections are gone and to make new ones.
-_POOL = 16
-_ROUNDS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,37 +93,19 @@ class Watched:
 
     async def during(self, read: Callable[[], Awaitable[None]]) -> Scans:
         """What these requests made the database do."""
-        await self._reconnected()
+        await reconnect(self._testbed, self._testbed.replicas)
         before = await self._reading()
-        await self._reconnected()
+        await reconnect(self._testbed, self._testbed.replicas)
         await read()
         return (await self._reading()).since(before)
 
     async def _reading(self) -> Scans:
-        await self._observer.execute(_OTHERS)
+        await end_sessions(self._observer)
         await self._observer.execute("SELECT pg_stat_clear_snapshot()")
         tables = {row["name"]: row["times"] for row in await self._observer.fetch(_SCANS)}
         called = await self._observer.fetch(_CALLS)
         calls = {row["name"]: row["times"] for row in called}
         return Scans(tables, calls, {row["name"]: row["text"] for row in called})
-
-    async def _reconnected(self) -> None:
-        """Let every replica find out that its connections are gone: all of its pool's at once.
-
-        ``/readyz`` reads no table of the service's, so that this adds nothing to the figures.
-        """
-        for base in self._testbed.lease.replicas:
-            for _ in range(_ROUNDS):
-                answers = await asyncio.gather(*(self._ready(base) for _ in range(_POOL)))
-                if all(answers):
-                    break
-
-    async def _ready(self, base: str) -> bool:
-        try:
-            answer = await self._testbed.connections.send("GET", f"{base}/readyz", [], None)
-        except Unanswered:
-            return False
-        return answer.status < 300
 
 
 @asynccontextmanager
@@ -148,5 +119,5 @@ async def watched(testbed: Testbed) -> AsyncIterator[Watched | None]:
         for setting in ("track_functions = 'all'", "enable_nestloop = off"):
             await observer.execute(f"ALTER DATABASE {name} SET {setting}")
         testbed.spoiled = True
-        await observer.execute(_OTHERS)
+        await end_sessions(observer)
         yield Watched(testbed, observer)

@@ -26,6 +26,9 @@ FLAWS = {
     "psp-timeout-is-failure": "resilience",
     "exception-means-paid": "resilience",
     "n-plus-one": "load",
+    "missing-index": "load",
+    "global-lock": "concurrency",
+    "transaction-across-psp": "resilience",
 }
 
 ALONE = {
@@ -38,6 +41,9 @@ ALONE = {
     "psp-timeout-is-failure",
     "exception-means-paid",
     "n-plus-one",
+    "missing-index",
+    "global-lock",
+    "transaction-across-psp",
 }
 
 
