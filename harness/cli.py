@@ -216,7 +216,7 @@ def learn(
     _finish(lambda: command.learn(flaw))
 
 
-@app.command(epilog="Example: assay explore tests/harness/explore/services/flask/withdraw.toml")
+@app.command(epilog="Example: assay explore tests/harness/explore/services/flask/withdrawals.toml")
 def explore(
     spec: Annotated[
         Path, typer.Argument(metavar="SPEC.toml", help="What to explore; see docs/explore.md.")
