@@ -31,8 +31,8 @@ from checks.verdicts import Broken, Inconclusive
 #: The replica on which a request is pinned.
 HOME = 0
 
-#: Rounds in a row in which a replica rests, and answers another request, and seconds for which they
-#: go on at least: by then a request that only pauses has gone on.
+#: Moments at which a replica rests, and requests of others that it answers, while the request sends
+#: nothing; and seconds for which that goes on at least. A request that only pauses has gone on.
 _ROUNDS, _SECONDS = 12, 1.5
 
 #: How often a step is repeated by one that polls.
@@ -42,7 +42,7 @@ _REPEATS = 12
 _PUT_OFF, _PAUSE = 3, 0.7
 
 #: Seconds after which it is given up to find out what a request does.
-_LIMIT = 6.0
+_LIMIT = 8.0
 
 _INTERVAL = 0.005
 
@@ -57,20 +57,17 @@ class Wait:
 
 @dataclass(slots=True)
 class PinnedRequest:
-    """A request that stands before ``place``; ``sent`` is its answer to be."""
+    """A request that stands before ``place``; ``sent`` is its answer to be.
+
+    ``broken`` says, once it was let go, what the service did because it was held, if anything: then
+    nothing is proved by those that did not wait.
+    """
 
     testbed: Testbed
     place: Place
     sent: asyncio.Task[Answer]
     _others: list[asyncio.Task[Answer]] = field(default_factory=list)
-    released: bool = False
-
-    async def release(self) -> None:
-        """Let it go on."""
-        if not self.released:
-            self.released = True
-            control, lease = self.testbed.control, self.testbed.lease.id
-            await control.call("pin.release", lease=lease)
+    broken: str = ""
 
     async def outlived_by(
         self, other: Send, replica: int, control: Callable[[int], Awaitable[Answer]]
@@ -86,22 +83,25 @@ class PinnedRequest:
         sent = asyncio.create_task(_sent(other, replica))
         self._others.append(sent)
         now = asyncio.get_running_loop().time
-        began, rests, answered = now(), 0, 0
+        began, rests, answered, before = now(), 0, 0, Counter[str]()
         while not sent.done():
-            if waiters := await self._waiters():
+            if waiters := await self._waiters(replica):
                 return None, Wait("waits for a lock of the other's", waiters[0].text)
-            rests = rests + 1 if await self._resting(replica) else 0
-            if now() - began > _LIMIT:
+            statements = await self._sent_since(replica, since, usual)
+            rests = rests + await self._resting(replica) if statements == before else 0
+            before = statements
+            lasted = now() - began
+            if lasted > _LIMIT:
                 raise Inconclusive(f"What a request did for {_LIMIT:g} s could not be told.")
-            if rests or now() - began > _SECONDS:
+            if rests or lasted > _SECONDS:
                 if (await control(replica)).status != 200:
                     return None, None
                 answered += 1
-            patient = now() - began > _SECONDS and answered >= _ROUNDS
-            if patient and rests >= _ROUNDS and not sent.done():
-                return None, Wait("waits for the other inside its replica")
-            if patient and await self._repeats(replica, since, usual) and not sent.done():
-                return None, Wait("asks again and again, and does not go on")
+            if lasted > _SECONDS and answered >= _ROUNDS and not sent.done():
+                if rests >= _ROUNDS:
+                    return None, Wait("waits for the other inside its replica")
+                if max(statements.values(), default=0) >= _REPEATS:
+                    return None, Wait("asks again and again, and does not go on")
             await asyncio.wait([sent], timeout=_INTERVAL)
         return await self._put_off(sent.result(), other, replica)
 
@@ -118,33 +118,39 @@ class PinnedRequest:
             return answer, None
         return None, Wait(f"is put off each time ({answer.status} {answer.code})")
 
-    async def _waiters(self) -> list[Waiter]:
+    async def _waiters(self, replica: int) -> list[Waiter]:
+        """The sessions of a replica that wait for a lock of the pinned request's."""
         control, lease = self.testbed.control, self.testbed.lease.id
         found = await control.call("pin.waiters", lease=lease)
-        return [Waiter.model_validate(one) for one in found]
+        pids = {one.pid for one in await self.testbed.sessions(replica)}
+        waiters = (Waiter.model_validate(one) for one in found)
+        return [waiter for waiter in waiters if waiter.pid in pids]
 
     async def _resting(self, replica: int) -> bool:
         control, lease = self.testbed.control, self.testbed.lease.id
         return bool(await control.call("pin.resting", lease=lease, replica=replica))
 
-    async def _shapes(self, replica: int, request: Callable[[], Awaitable[Answer]]) -> set[str]:
+    async def _shapes(
+        self, replica: int, request: Callable[[], Awaitable[Answer]]
+    ) -> frozenset[str]:
         """The statements that a request sends."""
         since = (await self.testbed.count(replica)).statements
         await request()
-        return set(await self._sent_since(replica, since))
+        return frozenset(await self._sent_since(replica, since))
 
-    async def _repeats(self, replica: int, since: int, usual: set[str]) -> bool:
-        sent = await self._sent_since(replica, since)
-        return any(times >= _REPEATS for shape, times in sent.items() if shape not in usual)
-
-    async def _sent_since(self, replica: int, since: int) -> Counter[str]:
+    async def _sent_since(
+        self, replica: int, since: int, usual: frozenset[str] = frozenset()
+    ) -> Counter[str]:
+        """How often a replica has sent each statement, but for what is usual."""
         control, lease = self.testbed.control, self.testbed.lease
         statements = await control.sql_statements(lease, replica, since=since)
-        return Counter(understand(one.text).shape for one in statements)
+        shapes = (understand(one.text).shape for one in statements)
+        return Counter(shape for shape in shapes if shape not in usual)
 
     async def ended(self) -> list[Answer]:
-        """Release it, and wait for its answer and for all that were sent meanwhile."""
-        await self.release()
+        """Let it go on, and wait for its answer and for all that were sent meanwhile."""
+        control, lease = self.testbed.control, self.testbed.lease.id
+        self.broken = (await control.call("pin.release", lease=lease))["broken"]
         return list(await asyncio.gather(self.sent, *self._others))
 
 

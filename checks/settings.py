@@ -10,6 +10,9 @@ from checks.testbed.lending import SHARED_SETTINGS
 #: As on the shared testbed, which such a check may take over once nobody shares it any more.
 PATIENT_CLAIMS = dict(SHARED_SETTINGS)
 
+#: The same, otherwise than on the shared testbed, whose worker has no part in what is looked at.
+NO_WORKER = {**PATIENT_CLAIMS, "RECONCILE_INTERVAL_SECONDS": "60"}
+
 #: Short enough that a PSP which hangs is given up quickly; faults do not open the breaker.
 IMPATIENT_CALLS = {
     "PSP_DEADLINE_SECONDS": "1",
