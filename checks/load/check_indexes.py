@@ -15,7 +15,7 @@ from checks.load.sessions import reconnect
 from checks.load.tuples import Reader, RowsRead, reading
 from checks.probes import probe
 from checks.registry import check
-from checks.settings import PATIENT_CLAIMS
+from checks.settings import NO_WORKER
 from checks.shapes import Page
 from checks.tenants import Merchant, Platform, payment_body, transfer_body
 from checks.verdicts import Broken, Vulnerable
@@ -39,9 +39,6 @@ _GROWTH = _STRANGERS // 4
 #: The replica that is measured; the lists are filled through the other.
 _MEASURED, _FILLED = 1, 0
 
-#: Otherwise than on the shared testbed, whose worker would be read along with.
-_SETTINGS = {**PATIENT_CLAIMS, "RECONCILE_INTERVAL_SECONDS": "60"}
-
 #: Sends one request.
 Send = Callable[[], Awaitable[Answer]]
 
@@ -50,7 +47,7 @@ Send = Callable[[], Awaitable[Answer]]
     "missing-index",
     needs=(*contract.lists, *contract.transfers, *contract.payments, *contract.refunds),
     exclusive=True,
-    settings=_SETTINGS,
+    settings=NO_WORKER,
     competencies=("db.queries", "performance.latency"),
 )
 async def the_rows_of_strangers_are_not_read(

@@ -11,13 +11,13 @@ from checks.attachment import Psp, Testbed
 from checks.client import Answer
 from checks.expectations import ambiguous
 from checks.fresh import Fresh
-from checks.holding import Lasting, lasting, now
+from checks.holding import Holds, Lasting, lasting, now
 from checks.meter import read
 from checks.probes import Attempt, probe
 from checks.registry import check
 from checks.resilience.cases import KINDS, Till
 from checks.tenants import Merchant
-from checks.verdicts import Broken, Vulnerable
+from checks.verdicts import Broken, Inconclusive, Vulnerable
 
 _HINT = (
     "Work in three steps: persist the attempt and commit; ask the PSP with no transaction open and"
@@ -33,13 +33,18 @@ _SETTINGS = {
 }
 
 #: Seconds within which the PSP must have been asked, and what is cheap be answered.
-_PROMPT = 8.0
+_PROMPT = 12.0
+
+#: Seconds within which the worker, which has to be started, must have asked.
+_WORKER = 40.0
 
 #: Calls that wait at one replica: more than it has connections (contract 7.4).
 _CALLS = 16
 
 #: How often a hold may end together with its call before that is no coincidence any more.
 _LOOKS = 3
+
+_INTERVAL = 0.01
 
 #: Sends what makes the service ask the PSP.
 Send = Callable[[], Awaitable[Answer]]
@@ -67,13 +72,15 @@ class _Desk:
 class _Call:
     """Something that makes the service ask the PSP about a card.
 
-    ``send`` is ``None`` where the service does so unasked.
+    ``send`` is ``None`` where the service does so unasked; ``fault`` is in force until the PSP
+    holds its answers.
     """
 
     desk: _Desk
     what: str
     card: str
     send: Send | None
+    fault: str | None = None
 
     async def watched(self) -> Lasting | None:
         """Hold the PSP's answers, and look at the database meanwhile.
@@ -81,23 +88,19 @@ class _Call:
         Gives what ended together with a call. Raises ``Vulnerable`` for what lasted for sure.
         """
         desk = self.desk
-        before, asked = await now(desk.testbed), len(await desk.psp.journal(self.card))
+        before = await now(desk.testbed)
         hold = await desk.psp.fault("hold", token=self.card, effect=True)
+        if self.fault is not None:
+            await desk.psp.lift(self.fault)
         figures = await read(desk.testbed)
         with probe(f"the PSP keeps its answer back: {self.what}") as attempt:
             sent = asyncio.create_task(self._sent())
             try:
-                await self._arrived(asked + 1, sent)
-                for look in ("when the call has come", "after another request was answered"):
-                    found = await lasting(desk.testbed, before, self._under_way)
-                    if found.holds and found.certain:
-                        raise Vulnerable(
-                            f"While the PSP was asked ({self.what}), the service kept {found}.",
-                            _HINT,
-                        )
+                for look in ("when the PSP was asked", "after another request was answered"):
+                    found = await self._look(before, sent)
                     if found.holds:
                         return found
-                    attempt.note(f"{look}: nothing is held")
+                    attempt.note(f"{look}: no transaction is open")
                     (await desk.cheap()).expect(200)
             finally:
                 await desk.psp.lift(hold)
@@ -107,15 +110,32 @@ class _Call:
                 raise Broken(f"{answer}, when the PSP took its time and answered in the end.")
         return None
 
+    async def _look(self, before: Holds, sent: asyncio.Task[Answer | None]) -> Lasting:
+        """What lasts while a call waits. A look at nothing counts only if the call waits still."""
+        for _ in range(_LOOKS):
+            await self._arrived(sent)
+            found = await lasting(self.desk.testbed, before, self._under_way)
+            if found.holds and found.certain:
+                raise Vulnerable(
+                    f"While the PSP was asked ({self.what}), the service kept {found}.", _HINT
+                )
+            if found.holds or await self._under_way():
+                return found
+        raise Inconclusive(f"Each call ended before it could be looked at ({self.what}).")
+
     async def _sent(self) -> Answer | None:
         return None if self.send is None else await self.send()
 
-    async def _arrived(self, entries: int, sent: asyncio.Task[Answer | None]) -> None:
-        """Wait until the PSP is asked. Raises ``Broken`` where it is not."""
-        found = await self.desk.psp.wait(self.card, entries, _PROMPT)
-        if len(found) < entries:
-            got = f": {sent.result()}" if sent.done() else ""
-            raise Broken(f"The PSP was not asked within {_PROMPT:g} s ({self.what}){got}.")
+    async def _arrived(self, sent: asyncio.Task[Answer | None]) -> None:
+        """Wait until a call waits for its answer. Raises ``Broken`` where none comes."""
+        seconds = _PROMPT if self.send else _WORKER
+        deadline = asyncio.get_running_loop().time() + seconds
+        while not await self._under_way():
+            if asyncio.get_running_loop().time() > deadline:
+                raise Broken(f"The PSP was not asked within {seconds:g} s ({self.what}).")
+            if self.send is not None and sent.done():
+                raise Broken(f"{sent.result()}, and the PSP was not asked ({self.what}).")
+            await asyncio.sleep(_INTERVAL)
 
     async def _under_way(self) -> bool:
         return await self.desk.psp.under_way(self.card) > 0
@@ -183,8 +203,7 @@ async def _left_open(desk: _Desk, what: str) -> _Call:
     (asked,) = await desk.till.ask(["sale"])
     fault = await desk.psp.fault("drop_before", token=asked.card)
     await asked.send()
-    await desk.psp.lift(fault)
-    return _Call(desk, what, asked.card, None)
+    return _Call(desk, what, asked.card, None, fault)
 
 
 async def _more_than_there_are_connections(desk: _Desk) -> None:
