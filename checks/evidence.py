@@ -125,7 +125,8 @@ class ScheduleStep(Model):
 class Probe(Model):
     """One attempt of a check: its requests, responses, interleaving and simulator journal.
 
-    ``decisive`` if the check's verdict was reached in it; where all is secure, none is.
+    ``decisive`` if the check's verdict was reached in it; where all is secure, none is. ``drive``
+    is the schedule that was driven in it, as text by which ``replay`` drives the very same again.
     """
 
     id: str
@@ -135,6 +136,7 @@ class Probe(Model):
     journal: tuple[JournalEntry, ...] = ()
     notes: tuple[str, ...] = ()
     decisive: bool = False
+    drive: str = ""
 
 
 class CheckVerdict(Model):

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from itertools import permutations
 
+from checks import again
 from checks.client import Answer
 from checks.contest import Contest, Prepare
 from checks.ground import Ground
@@ -151,6 +152,13 @@ class Exploration:
             or await has_functions(self._ground)
         )
 
+    async def again(self, schedule: Schedule) -> None:
+        """Run one schedule once more; ``Inconclusive`` where it no longer fits."""
+        await self.solos()
+        (course,) = (await self.run([schedule])).values()
+        if not course.driven:
+            raise again.unfit(course.why)
+
     async def run(self, schedules: Iterable[Schedule]) -> dict[Switch, Interleaving]:
         """Run schedules; raises ``Vulnerable`` at the first whose outcome is not right.
 
@@ -165,6 +173,7 @@ class Exploration:
         contest = await self._fresh()
         self.under_way = schedule
         with probe(f"{self._what}: {in_words(schedule)}", keep=False) as attempt:
+            again.keep(attempt, self._what, schedule)
             run = await interleave(self._ground, schedule, contest.requests)
             record(run.course, attempt)
             if run.course.stuck:
@@ -214,9 +223,13 @@ async def explore(ground: Ground, prepare: Prepare, what: str, hint: str) -> Fig
     """Walk the schedules of two requests on the contract's terms.
 
     Raises ``Vulnerable`` with the interleaving, or ``Inconclusive``. One preemption is walked in
-    full, two up to a bound; what was left out is noted.
+    full, two up to a bound; what was left out is noted. On replay, that schedule alone is run.
     """
     exploration = Exploration(ground, prepare, what, hint)
+    if (wanted := again.wanted()) is not None:
+        if wanted.what == what:
+            await exploration.again(wanted.schedule)
+        return exploration.figures
     await exploration.walk(await exploration.solos())
     with probe(f"{what}: all interleavings") as attempt:
         attempt.note(str(exploration.figures))

@@ -48,6 +48,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("assay")
     group.addoption("--assay-broker", metavar="SOCKET", help=_BROKER_HELP)
     group.addoption("--assay-verdicts", type=int, default=1, metavar="FD", help=_VERDICTS_HELP)
+    group.addoption("--assay-again", default="", metavar="JSON", help="the schedule to drive alone")
     group.addoption("--assay-seed", type=int, default=0, metavar="N", help="of all fresh values")
     group.addoption("--assay-flaws", default="", metavar="IDS", help="only these flaws' checks")
     group.addoption("--assay-checks", default="", metavar="IDS", help="only these checks")
@@ -107,9 +108,9 @@ async def _run(session: pytest.Session, items: dict[str, pytest.Item], emit: Any
     checks: dict[str, tuple[Declaration, Planner]] = {
         name: (_declaration(item), _planner(item)) for name, item in items.items()
     }
-    seed = session.config.getoption("--assay-seed")
+    seed, again = (session.config.getoption(f"--assay-{name}") for name in ("seed", "again"))
     async with await Control.connect(socket) as control:
-        await Scheduler(control, checks, seed=seed, emit=emit).run()
+        await Scheduler(control, checks, seed=seed, again=again, emit=emit).run()
 
 
 def _planner(item: pytest.Item) -> Planner:

@@ -37,6 +37,8 @@ class Attempt:
         self.began = time.monotonic()
         self.exchanged = 0
         self.decisive = False
+        #: The schedule that is driven in it, as ``checks.again`` writes it.
+        self.drive = ""
         self._exchanges: list[Exchange] = []
         self._schedule: list[ScheduleStep] = []
         self._journal: list[JournalEntry] = []
@@ -100,14 +102,19 @@ class Attempt:
             journal=tuple(self._journal),
             notes=tuple(notes),
             decisive=self.decisive,
+            drive=self.drive,
         )
 
 
 class Recorder:
-    """All probes of one check; ``secrets`` are masked wherever they occur."""
+    """All probes of one check; ``secrets`` are masked wherever they occur.
 
-    def __init__(self, check: str, secrets: Iterable[str] = ()) -> None:
+    ``again`` is the one schedule to drive, where a probe is replayed (``checks.again``).
+    """
+
+    def __init__(self, check: str, secrets: Iterable[str] = (), again: str = "") -> None:
         self._check = check
+        self.again = again
         self.secrets = tuple(secret for secret in secrets if secret)
         self.attempts = [Attempt(f"{check}#0", _LEGITIMATE)]
 

@@ -68,13 +68,14 @@ class Runner:
         check_ids: Sequence[str],
         seed: int,
         *,
+        again: str = "",
         root: Path = CHECKS,
         declarations: Sequence[Declaration] | None = None,
     ) -> AsyncIterator[Self]:
         """Start pytest, which collects the checks and then waits to be told of a broker.
 
         ``check_ids`` are those to answer for (``catalogue.select`` closes them over their needs).
-        ``root`` holds the families' folders.
+        ``again`` is the one schedule to drive, on replay. ``root`` holds the families' folders.
         """
         known = {found.id: found for found in (declarations or catalogue())}
         wanted = {name: known[name] for name in check_ids}
@@ -83,7 +84,7 @@ class Runner:
         with closing(writer), tempfile.TemporaryFile() as printed:
             with theirs:
                 process = await asyncio.create_subprocess_exec(
-                    *_command(list(wanted), seed, theirs.fileno(), root),
+                    *_command(list(wanted), seed, again, theirs.fileno(), root),
                     stdin=asyncio.subprocess.PIPE,
                     stdout=printed,
                     stderr=printed,
@@ -124,13 +125,14 @@ class Runner:
             told.close()
 
 
-def _command(names: list[str], seed: int, verdicts: int, root: Path) -> list[str]:
+def _command(names: list[str], seed: int, again: str, verdicts: int, root: Path) -> list[str]:
     return [
         *(sys.executable, "-m", "checks", "-q"),
         *("-c", str(CHECKS / "pytest.ini"), "--rootdir", str(root.parent), "--noconftest"),
         *("-p", "checks.plugin", "-p", "no:cacheprovider"),
         *("--assay-broker", "-", "--assay-verdicts", str(verdicts)),
         *("--assay-seed", str(seed), "--assay-checks", ",".join(names)),
+        f"--assay-again={again}",
         *(str(folder) for folder in sorted(root.iterdir()) if any(folder.glob("check_*.py"))),
     ]
 

@@ -38,12 +38,14 @@ def _failed(because: str) -> _Outcome:
 class CheckRun:
     """A check with its testbed; fixtures take what they hand out from here."""
 
-    def __init__(self, declaration: Declaration, testbed: Testbed, seed: int) -> None:
+    def __init__(
+        self, declaration: Declaration, testbed: Testbed, seed: int, again: str = ""
+    ) -> None:
         self.declaration = declaration
         self.testbed = testbed
         self.seed = seed
         self.fresh = Fresh(seed, declaration.id)
-        self.recorder = Recorder(declaration.id, secrets=(testbed.lease.admin_token,))
+        self.recorder = Recorder(declaration.id, (testbed.lease.admin_token,), again)
         self.platform = Platform(testbed.connections, testbed.lease.admin_token, self.fresh)
         self._merchants: list[Merchant] = []
 

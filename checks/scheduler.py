@@ -47,11 +47,13 @@ class Scheduler:
         checks: Mapping[str, tuple[Declaration, Planner]],
         *,
         seed: int,
+        again: str = "",
         emit: Callable[[CheckVerdict], None],
     ) -> None:
         self._control = control
         self._checks = checks
         self._seed = seed
+        self._again = again
         self._emit = emit
         self._shared_room = asyncio.Semaphore(SHARED_AT_ONCE)
         self._needed = {need for declaration, _ in checks.values() for need in declaration.needs}
@@ -134,7 +136,7 @@ class Scheduler:
     async def _decide(
         self, declaration: Declaration, planner: Planner, testbed: Testbed
     ) -> CheckVerdict:
-        run = CheckRun(declaration, testbed, self._seed)
+        run = CheckRun(declaration, testbed, self._seed, self._again)
         return await run.decide(planner(run))
 
     async def _shared_by_one_less(self, verdict: CheckVerdict) -> None:

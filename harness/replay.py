@@ -25,7 +25,10 @@ from harness.submission import take_in
 
 
 def replay(path: Path, probe: str, submission: Path, *, trusted: bool, as_json: bool) -> int:
-    """Runs the check of a probe (named by the probe's id or the check's) and compares."""
+    """Runs the check of a probe (named by the probe's id or the check's) and compares.
+
+    Where a schedule was driven in the probe, or in the one that decided, exactly that is driven.
+    """
     evidence = read_evidence(path)
     recorded = find(evidence, probe)
     try:
@@ -36,8 +39,10 @@ def replay(path: Path, probe: str, submission: Path, *, trusted: bool, as_json: 
         ) from None
     taken = take_in(submission)
     seed = recorded.seed or evidence.seed
-    with Progress() as progress, progress.stage(f"running {recorded.check} with seed {seed}"):
-        again = run(_run(taken.tree, recorded, names, seed, trusted))
+    drive = driven(recorded, probe)
+    what = "the recorded schedule of " if drive else ""
+    with Progress() as progress, progress.stage(f"running {what}{recorded.check}, seed {seed}"):
+        again = run(_run(taken.tree, recorded, names, seed, drive, trusted=trusted))
     same = again.verdict is recorded.verdict
     if as_json:
         both = {"recorded": recorded, "replayed": again}
@@ -68,12 +73,26 @@ def find(evidence: Evidence, name: str) -> CheckVerdict:
     )
 
 
+def driven(recorded: CheckVerdict, probe: str) -> str:
+    """The schedule of the probe of that id, or of the decisive one; empty where there is none."""
+    named = (one for one in recorded.probes if one.id == probe)
+    decisive = (one for one in recorded.probes if one.decisive)
+    found = next(named, None) or next(decisive, None)
+    return found.drive if found is not None else ""
+
+
 async def _run(
-    tree: Tree, recorded: CheckVerdict, names: tuple[str, ...], seed: int, trusted: bool
+    tree: Tree,
+    recorded: CheckVerdict,
+    names: tuple[str, ...],
+    seed: int,
+    drive: str,
+    *,
+    trusted: bool,
 ) -> CheckVerdict:
     try:
         async with (
-            checking(names, seed) as check,
+            checking(names, seed, drive) as check,
             Host.open(trusted=trusted) as host,
             prepared(host, tree) as submission,
             session(submission) as running,

@@ -55,12 +55,13 @@ def fresh_seed() -> int:
 
 
 @asynccontextmanager
-async def checking(names: Sequence[str], seed: int) -> AsyncIterator[Check]:
+async def checking(names: Sequence[str], seed: int, again: str = "") -> AsyncIterator[Check]:
     """Starts what runs these checks, and gives the function that runs them.
 
-    Opened first, it starts while the submission is made ready.
+    Opened first, it starts while the submission is made ready. With a probe's schedule ``again``,
+    checks that drive schedules drive that one alone.
     """
-    async with Runner.launch(names, seed, declarations=catalogue()) as runner:
+    async with Runner.launch(names, seed, again=again, declarations=catalogue()) as runner:
         yield lambda lent: runner.verdicts(lent.broker.socket)
 
 

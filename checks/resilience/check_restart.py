@@ -6,7 +6,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Sequence
 
-from checks import contract
+from checks import again, contract
 from checks.attachment import Psp, Testbed
 from checks.client import Answer
 from checks.contest import reading
@@ -64,7 +64,10 @@ async def a_crash_has_no_second_effect(
     async with Outages.on(testbed, reading(alice, till.account)) as outages:
         for kind in KINDS:
             cuts = await possible_cuts(kind, till, testbed)
-            struck += await strike(kind, cuts, till, outages, psp)
+            if (wanted := again.wanted()) is not None:
+                cuts = [wanted.schedule.cut] if wanted.schedule.cut and wanted.what == kind else []
+            if cuts:
+                struck += await strike(kind, cuts, till, outages, psp)
     with probe("the books, when all is settled"):
         await _nothing_left(till, struck)
         await till.books.agree(Vulnerable, _HINT)
@@ -148,6 +151,7 @@ class _Struck:
         title = f"{self._asked.kind}: {described(self._cut)}"
         with probe(title, keep=False) as attempt:
             await self._psp.fault("not_found", "lookup", token=self._asked.card, times=_LAGGING)
+            again.keep(attempt, self._asked.kind, Schedule(cut=self._cut))
             run = await self._outages.make(self._cut, self._asked.send)
             record(run.course, attempt)
             if run.course.stuck:

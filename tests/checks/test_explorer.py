@@ -14,6 +14,7 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
+from checks.again import Driven
 from checks.client import Answer
 from checks.contest import Contest, View
 from checks.explorer import Figures, explore
@@ -81,8 +82,8 @@ class Bench:
         finally:
             await connection.close()
 
-    async def explore(self, debit: Debit) -> Figures:
-        self.recorder = Recorder("concurrency/x")
+    async def explore(self, debit: Debit, again: str = "") -> Figures:
+        self.recorder = Recorder("concurrency/x", again=again)
         past = await asyncpg.connect(self.server.dsn())
 
         async def prepare(count: int) -> Contest:
@@ -224,6 +225,26 @@ async def test_the_decisive_interleaving_is_told(bench: Bench) -> None:
         ("1", "commits", "COMMIT;"),
         ("1", "answered 201 x", None),
     ]
+
+
+async def test_the_decisive_schedule_is_driven_again_alone(bench: Bench) -> None:
+    with pytest.raises(Vulnerable):
+        await bench.explore(check_then_debit)
+    (first,) = bench.recorder.probes()
+    with pytest.raises(Vulnerable):
+        await bench.explore(check_then_debit, again=first.drive)
+    (second,) = bench.recorder.probes()
+    assert (second.title, second.drive) == (first.title, first.drive)
+    assert [step.what for step in second.schedule] == [step.what for step in first.schedule]
+    # A sound service takes the same step, and passes; another takes none like it.
+    assert (await bench.explore(row_lock, again=first.drive)).run == 1
+    with pytest.raises(Inconclusive, match="no longer fits: a step at which to switch did not"):
+        await bench.explore(updated_from_a_sum, again=first.drive)
+
+
+async def test_another_contests_schedule_is_passed_over(bench: Bench) -> None:
+    drive = Driven(what="transfer", schedule=Schedule()).model_dump_json()
+    assert (await bench.explore(check_then_debit, again=drive)).run == 0
 
 
 async def test_a_transaction_that_is_always_open_is_set_aside(
