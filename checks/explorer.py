@@ -1,6 +1,6 @@
 """Walks the interleavings of requests, and holds each outcome against the serial ones.
 
-    await explore(testbed, prepare, "transfer", hint)
+    await explore(testbed, prepare, "transfer", Judge(hint="Lock the account."))
 
 Whatever requests do at once must be what they do one after the other, in some order; each order is
 run three times on the same service, so that the oracle is its own. Besides, a contest states what
@@ -21,13 +21,14 @@ from checks.client import Answer
 from checks.contest import Contest, Prepare
 from checks.ground import Ground
 from checks.interleaving import Run, interleave
+from checks.judging import Judge
 from checks.lanes import brief, record
 from checks.probes import probe
 from checks.schedules import Solo, one_preemption, two_preemptions
 from checks.tables import has_functions
 from checks.terms import CONTRACT, Terms
 from checks.testbed.driving.schedule import Interleaving, Schedule, Switch
-from checks.verdicts import Inconclusive, Vulnerable
+from checks.verdicts import Inconclusive
 
 #: How often each serial order is run.
 _SERIAL_RUNS = 3
@@ -78,7 +79,7 @@ class Exploration:
         ground: Ground,
         prepare: Prepare,
         what: str,
-        hint: str = "",
+        judge: Judge,
         *,
         count: int = 2,
         terms: Terms = CONTRACT,
@@ -86,7 +87,7 @@ class Exploration:
         self._ground = ground
         self._prepare = prepare
         self._what = what
-        self._hint = hint
+        self._judge = judge
         self._count = count
         self._terms = terms
         self._ready: list[Contest] = []
@@ -128,9 +129,10 @@ class Exploration:
                 record(runs[number].course, attempt)
                 if stuck := runs[number].course.stuck:
                     raise Inconclusive(stuck)
-            final = await self._settled(
+            final = await self._sent_again(
                 contest, [runs[number].answers[0] for number in sorted(runs)]
             )
+            self._terms.settled(final)
             view = await contest.view()
             self.outcomes.learn(order, final, view)
             contest.verify(final, view)
@@ -160,7 +162,7 @@ class Exploration:
             raise again.unfit(course.why)
 
     async def run(self, schedules: Iterable[Schedule]) -> dict[Switch, Interleaving]:
-        """Run schedules; raises ``Vulnerable`` at the first whose outcome is not right.
+        """Run schedules; raises what the judge does of the first whose outcome is not right.
 
         Gives the course of each by its first switch.
         """
@@ -179,13 +181,12 @@ class Exploration:
             if run.course.stuck:
                 raise Inconclusive(run.course.stuck)
             self._count_in(run.course)
-            final = await self._settled(contest, run.answers)
+            final = await self._sent_again(contest, run.answers)
             if run.course.driven:
                 view = await contest.view()
-                contest.verify(final, view)
-                self._terms.unfailed((*run.answers, *final))
+                self._judge.judge(run, final, partial(contest.verify, final, view))
                 if self.outcomes.settled and not self.outcomes.holds(final, view):
-                    raise Vulnerable(self._no_order(), self._hint)
+                    raise self._judge.unlike(run, self._what)
         return run.course
 
     def _count_in(self, course: Interleaving) -> None:
@@ -196,19 +197,10 @@ class Exploration:
         if not course.driven:
             figures.undriven[course.why] += 1
 
-    async def _settled(self, contest: Contest, answers: Sequence[Answer]) -> tuple[Answer, ...]:
+    async def _sent_again(self, contest: Contest, answers: Sequence[Answer]) -> tuple[Answer, ...]:
         """The final answers, each request sent again through its own replica if it is put off."""
-        again = [partial(send, number) for number, send in enumerate(contest.requests)]
-        return await self._terms.settle(answers, again)
-
-    def _no_order(self) -> str:
-        """That no serial order does what was seen."""
-        number = {2: "two", 3: "three", 4: "four"}.get(self._count, str(self._count))
-        which = "either" if self._count == 2 else "any"
-        return (
-            f"What {number} {self._what}s did at once is not what they do one after the other, in"
-            f" {which} order."
-        )
+        sends = [partial(send, number) for number, send in enumerate(contest.requests)]
+        return await self._terms.send_again(answers, sends)
 
 
 def in_words(schedule: Schedule) -> str:
@@ -219,13 +211,13 @@ def in_words(schedule: Schedule) -> str:
     )
 
 
-async def explore(ground: Ground, prepare: Prepare, what: str, hint: str) -> Figures:
+async def explore(ground: Ground, prepare: Prepare, what: str, judge: Judge) -> Figures:
     """Walk the schedules of two requests on the contract's terms.
 
-    Raises ``Vulnerable`` with the interleaving, or ``Inconclusive``. One preemption is walked in
-    full, two up to a bound; what was left out is noted. On replay, that schedule alone is run.
+    Raises what the judge does, with the interleaving, or ``Inconclusive``. One preemption is walked
+    in full, two up to a bound; what was left out is noted. On replay, that schedule alone is run.
     """
-    exploration = Exploration(ground, prepare, what, hint)
+    exploration = Exploration(ground, prepare, what, judge)
     if (wanted := again.wanted()) is not None:
         if wanted.what == what:
             await exploration.again(wanted.schedule)

@@ -78,10 +78,11 @@ async def hold(
             ]
             run = await race(ground, table, sends, contest.read)
             races.append(run)
-            settled = await terms.settle(run.answers, sends)
-            contest.verify(settled, await contest.view())
-            await contest.agree(settled)
-            terms.unfailed((*run.answers, *settled))
+            final = await terms.send_again(run.answers, sends)
+            terms.settled(final)
+            contest.verify(final, await contest.view())
+            await contest.agree(final)
+            terms.unfailed((*run.answers, *final))
     if not any(run.driven for run in races):
         raise Inconclusive(
             f"At none of {', '.join(tables)} did the {what}s line up: the race could not be driven."

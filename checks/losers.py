@@ -53,11 +53,20 @@ async def carried_out(send: Callable[[], Awaitable[Answer]]) -> Answer:
 async def follow_up(
     answers: Sequence[Answer], again: Sequence[Callable[[], Awaitable[Answer]]]
 ) -> tuple[Answer, ...]:
+    """What ``sent_again`` gives; raises ``Broken`` where one is still put off by then."""
+    final = await sent_again(answers, again)
+    settled(final)
+    return final
+
+
+async def sent_again(
+    answers: Sequence[Answer], again: Sequence[Callable[[], Awaitable[Answer]]]
+) -> tuple[Answer, ...]:
     """Send each loser's request again, under its key, until it has its answer.
 
-    The first time at once, since the race is over; then as ``Retry-After`` says. Raises ``Broken``
-    where one is still put off after ``SETTLED`` seconds. A failure (5xx, no answer) is resolved
-    with the same key, and then raised as ``Broken`` by ``unfailed``.
+    The first time at once, since the race is over; then as ``Retry-After`` says. The last answers
+    stand once ``SETTLED`` seconds have passed. A failure (5xx, no answer) is resolved with the same
+    key, and then raised as ``Broken`` by ``unfailed``.
     """
     deadline = asyncio.get_running_loop().time() + SETTLED
 
@@ -65,11 +74,7 @@ async def follow_up(
         pause = 0.0
         while lost(answer) or answer.failed:
             if asyncio.get_running_loop().time() + pause > deadline:
-                if answer.failed and answer.status != 503:
-                    return answer
-                raise Broken(
-                    f"{answer}, {SETTLED:g} s after the race; by then all must be settled."
-                )
+                break
             await asyncio.sleep(pause)
             answer = await resend()
             pause = min(answer.retry_after or _PAUSE, _LONGEST)
@@ -79,8 +84,34 @@ async def follow_up(
     return tuple(await asyncio.gather(*(settle(answer, resend) for answer, resend in pairs)))
 
 
-def unfailed(answers: Sequence[Answer]) -> None:
-    """A lost race is never answered with a failure (contract 1.16)."""
+def settled(final: Sequence[Answer]) -> None:
+    """Nobody is put off for longer than ``SETTLED`` seconds (contract 1.18)."""
+    for answer in final:
+        if lost(answer):
+            raise Broken(f"{answer}, {SETTLED:g} s after the race; by then all must be settled.")
+
+
+def unfailed(answers: Sequence[Answer], unless: Sequence[str] = ()) -> None:
+    """A lost race is never answered with a failure (contract 1.16).
+
+    ``unless`` are checks that such a failure is charged to where one of them is run.
+    """
     for answer in answers:
         if answer.failed and answer.status != 503:
-            raise Broken(f"{answer} in a race; the loser of a race gets its business answer.")
+            raise Broken(
+                f"{answer} in a race; the loser of a race gets its business answer.", unless=unless
+            )
+
+
+def unfair(answer: Answer) -> str:
+    """What is wrong with how the loser of a race was answered (contract 1.16), if anything is.
+
+    A 503 says when to come again; whoever says so asks for two seconds at most.
+    """
+    if answer.status is None or (answer.failed and answer.status != 503):
+        return f"{answer}; the loser of a race gets its business answer, or is told to come again"
+    if answer.status == 503 and "Retry-After" not in answer.headers:
+        return f"{answer} without Retry-After, so that nobody knows whether anything was done"
+    if lost(answer) and answer.retry_after is not None and answer.retry_after > _LONGEST:
+        return f"{answer} with Retry-After {answer.retry_after:g}; it is {_LONGEST:g} at most"
+    return ""

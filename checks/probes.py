@@ -117,6 +117,7 @@ class Recorder:
         self.again = again
         self.secrets = tuple(secret for secret in secrets if secret)
         self.attempts = [Attempt(f"{check}#0", _LEGITIMATE)]
+        self._dropped = 0
 
     def begin(self, title: str) -> Attempt:
         """Start a probe; its id is ``family/function#n``, counting from 1."""
@@ -124,10 +125,20 @@ class Recorder:
         self.attempts.append(attempt)
         return attempt
 
+    def drop(self, attempt: Attempt) -> None:
+        """Keep a probe no longer; what was exchanged in it still counts."""
+        self.attempts.remove(attempt)
+        self._dropped += attempt.exchanged
+
     @property
     def exchanged(self) -> int:
         """How many requests the check has sent."""
-        return sum(attempt.exchanged for attempt in self.attempts)
+        return self._dropped + sum(attempt.exchanged for attempt in self.attempts)
+
+    @property
+    def attacked(self) -> int:
+        """How many of them it has sent in probes."""
+        return self.exchanged - self.attempts[0].exchanged
 
     def probes(self) -> tuple[Probe, ...]:
         """The probes in which anything happened."""
@@ -185,7 +196,7 @@ def probe(title: str, *, keep: bool = True) -> Iterator[Attempt]:
     finally:
         _attempt.reset(token)
         if not keep and not attempt.decisive:
-            recorder.attempts.remove(attempt)
+            recorder.drop(attempt)
 
 
 def current() -> tuple[Recorder, Attempt]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Coroutine
+from collections.abc import Collection, Coroutine
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,7 @@ from checks.fresh import Fresh
 from checks.probes import Recorder, recording
 from checks.registry import Declaration
 from checks.tenants import Merchant, Platform
-from checks.verdicts import Decision, NotReached, Vulnerable
+from checks.verdicts import Broken, Decision, NotReached, Vulnerable
 
 #: Characters of a reason that evidence keeps.
 _REASON_LIMIT = 2000
@@ -36,12 +36,21 @@ def _failed(because: str) -> _Outcome:
 
 
 class CheckRun:
-    """A check with its testbed; fixtures take what they hand out from here."""
+    """A check with its testbed; fixtures take what they hand out from here.
+
+    ``asked`` are the ids of all checks that are run, ``again`` is the one schedule to drive.
+    """
 
     def __init__(
-        self, declaration: Declaration, testbed: Testbed, seed: int, again: str = ""
+        self,
+        declaration: Declaration,
+        testbed: Testbed,
+        seed: int,
+        asked: Collection[str] = (),
+        again: str = "",
     ) -> None:
         self.declaration = declaration
+        self._asked = asked
         self.testbed = testbed
         self.seed = seed
         self.fresh = Fresh(seed, declaration.id)
@@ -82,8 +91,7 @@ class CheckRun:
         except Decision as decision:
             if isinstance(decision, Vulnerable) and self.declaration.flaw is None:
                 return _failed(f"A check of the contract said vulnerable: {decision}")
-            blocked_by = decision.blocked_by if isinstance(decision, NotReached) else None
-            return _Outcome(decision.verdict, decision.because, decision.hint, blocked_by)
+            return self._decided(decision)
         except asyncio.CancelledError:
             raise
         except TimeoutError as error:
@@ -98,12 +106,21 @@ class CheckRun:
             body.close()
         return self._returned()
 
+    def _decided(self, decision: Decision) -> _Outcome:
+        """One fault is charged once: what belongs to another check that is run blocks this one."""
+        if isinstance(decision, NotReached):
+            because, blocked_by = decision.because, decision.blocked_by
+            return _Outcome(decision.verdict, because, decision.hint, blocked_by)
+        if isinstance(decision, Broken):
+            owner = next((name for name in decision.unless if name in self._asked), None)
+            if owner is not None:
+                return _Outcome(Verdict.NOT_REACHED, decision.because, decision.hint, owner)
+        return _Outcome(decision.verdict, decision.because, decision.hint)
+
     def _returned(self) -> _Outcome:
         """A check that returns is secure, if it tried anything."""
-        attempts = self.recorder.attempts
-        if self.declaration.flaw is not None:
-            attempts = attempts[1:]
-        if not any(attempt.exchanged for attempt in attempts):
+        recorder = self.recorder
+        if not (recorder.exchanged if self.declaration.flaw is None else recorder.attacked):
             return _failed("The check returned without having sent anything in a probe.")
         return _Outcome(Verdict.SECURE)
 

@@ -136,7 +136,7 @@ class Scheduler:
     async def _decide(
         self, declaration: Declaration, planner: Planner, testbed: Testbed
     ) -> CheckVerdict:
-        run = CheckRun(declaration, testbed, self._seed, self._again)
+        run = CheckRun(declaration, testbed, self._seed, self._checks, self._again)
         return await run.decide(planner(run))
 
     async def _shared_by_one_less(self, verdict: CheckVerdict) -> None:

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from checks.canonical import canonical
 from checks.client import Answer
-from checks.losers import follow_up, unfailed
+from checks.losers import sent_again, settled, unfailed
 
 #: Contests of the contract's that are prepared at a time, which is quicker.
 _AT_ONCE = 6
@@ -62,18 +62,19 @@ class Canonical:
 class Terms:
     """How requests of one kind of service are explored.
 
-    ``settle`` gives the final answers, given the first ones and how to send each request again.
-    ``unfailed`` raises what no request may be answered in a race. ``at_once`` contests may be
-    prepared at a time.
+    ``send_again`` gives the final answers, given the first ones and how to send each request again;
+    ``settled`` raises where one of them is none. ``unfailed`` raises what no request may be
+    answered in a race. ``at_once`` contests may be prepared at a time.
     """
 
-    settle: Callable[
+    send_again: Callable[
         [Sequence[Answer], Sequence[Callable[[], Awaitable[Answer]]]],
         Awaitable[tuple[Answer, ...]],
     ]
+    settled: Callable[[Sequence[Answer]], None]
     unfailed: Callable[[Sequence[Answer]], None]
     outcomes: Callable[[], Outcomes]
     at_once: int = 1
 
 
-CONTRACT = Terms(follow_up, unfailed, Canonical, _AT_ONCE)
+CONTRACT = Terms(sent_again, settled, unfailed, Canonical, _AT_ONCE)

@@ -6,6 +6,8 @@ that returns has found the rule kept. Anything else that leaves a check is the h
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from checks.evidence import Verdict
 
 
@@ -27,9 +29,17 @@ class Vulnerable(Decision):
 
 
 class Broken(Decision):
-    """A legitimate flow, or a rule of the contract, no longer works."""
+    """A legitimate flow, or a rule of the contract, no longer works.
+
+    ``unless`` are checks that this fault belongs to: the first of them that is run too is charged
+    with it, and this one is not reached.
+    """
 
     verdict = Verdict.BROKEN
+
+    def __init__(self, because: str, hint: str = "", *, unless: Sequence[str] = ()) -> None:
+        super().__init__(because, hint)
+        self.unless = tuple(unless)
 
 
 class Inconclusive(Decision):

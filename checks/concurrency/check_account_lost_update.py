@@ -7,6 +7,7 @@ from checks.attachment import Testbed
 from checks.concurrency.renaming import HINT, Renaming
 from checks.explorer import explore
 from checks.fresh import Fresh
+from checks.judging import Judge
 from checks.lining_up import line_up
 from checks.registry import check
 from checks.settings import PATIENT_CLAIMS
@@ -29,5 +30,5 @@ async def no_rename_is_lost(alice: Merchant, bob: Merchant, testbed: Testbed, fr
         (renaming.with_a_transfer, "payer update"),
         (renaming.with_a_deposit, "payee update"),
     ):
-        explored = await explore(testbed, prepare, what, HINT)
+        explored = await explore(testbed, prepare, what, Judge(HINT))
         await line_up(testbed, prepare, what, explored)

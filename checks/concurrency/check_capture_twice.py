@@ -13,6 +13,7 @@ from checks.contest import Contest, View, callers_of, posting, reading
 from checks.expectations import ambiguous
 from checks.explorer import explore
 from checks.fresh import Fresh
+from checks.judging import Judge
 from checks.lining_up import RACERS, line_up
 from checks.probes import probe
 from checks.processor import effects
@@ -102,7 +103,7 @@ async def an_authorisation_is_captured_once(
         return await prepare(count, parts)
 
     for contest, what in ((of_all, "capture"), (of_parts, "partial capture")):
-        explored = await explore(testbed, contest, what, _HINT)
+        explored = await explore(testbed, contest, what, Judge(_HINT))
         await line_up(testbed, contest, what, explored)
 
 

@@ -9,11 +9,13 @@ from checks.amounts import Money
 from checks.attachment import Psp, Testbed
 from checks.books import Books
 from checks.client import Answer
+from checks.concurrency.lost_races import CHARGED
 from checks.concurrency.spending import HINT, Spending
 from checks.contest import Contest, View, callers_of, posting, reading
 from checks.expectations import ambiguous
 from checks.explorer import explore
 from checks.fresh import Fresh
+from checks.judging import Judge
 from checks.lining_up import RACERS, line_up
 from checks.probes import probe
 from checks.processor import effects
@@ -41,7 +43,7 @@ async def transfers_never_overdraw(
     """Transfers that come at once spend an account's money once."""
     spending = await Spending.open(alice, bob, fresh)
     for prepare, what in ((spending.transfers, "transfer"), (spending.with_a_reversal, "debit")):
-        explored = await explore(testbed, prepare, what, HINT)
+        explored = await explore(testbed, prepare, what, Judge(HINT, CHARGED))
         await line_up(testbed, prepare, what, explored)
 
 
@@ -108,7 +110,7 @@ async def refunds_never_exceed_the_capture(
         ]
         return Contest(requests, view, verify, agree, reading(alice, payee))
 
-    explored = await explore(testbed, prepare, "refund", _REFUND_HINT)
+    explored = await explore(testbed, prepare, "refund", Judge(_REFUND_HINT))
     await line_up(testbed, prepare, "refund", explored)
 
 

@@ -85,7 +85,7 @@ class _Work:
         async with open_stand(self._spec, self._home) as stand:
             play = Play(self._spec, stand)
             exploration = Exploration(
-                stand, play.prepare, "request", count=self._count, terms=play.terms
+                stand, play.prepare, "request", play.judge, count=self._count, terms=play.terms
             )
             decided: Decision | None = None
             try:

@@ -7,6 +7,7 @@ import itertools
 import json
 import secrets
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import asyncpg
@@ -14,7 +15,8 @@ import asyncpg
 from checks.client import Answer, Client
 from checks.connections import Connections
 from checks.contest import Contest, View
-from checks.interleaving import Send
+from checks.interleaving import Run, Send
+from checks.judging import Judge
 from checks.probes import current
 from checks.terms import Terms
 from checks.verdicts import Inconclusive, Vulnerable
@@ -37,6 +39,18 @@ _ROWS = 1000
 _Values = dict[str, Scalar]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Impartial(Judge):
+    """Judges by the invariants, and by what fails at once alone."""
+
+    unfailed: Callable[[Sequence[Answer]], None]
+
+    def judge(self, run: Run, final: Sequence[Answer], verify: Callable[[], None]) -> None:
+        """Raise what is wrong."""
+        verify()
+        self.unfailed((*run.answers, *final))
+
+
 class Play:
     """Prepares contests of a specification on a running service; ``close`` it in the end.
 
@@ -51,7 +65,10 @@ class Play:
         self._connections = Connections(stand.urls)
         self._connection: asyncpg.Connection[Any] | None = None
         self.outcomes = Measured(spec.ignore)
-        self.terms = Terms(self._settle, self._unfailed, lambda: self.outcomes)
+        self.terms = Terms(
+            self._send_again, lambda final: None, self._unfailed, lambda: self.outcomes
+        )
+        self.judge = Impartial("", unfailed=self._unfailed)
 
     async def close(self) -> None:
         """Close the connections."""
@@ -122,7 +139,7 @@ class Play:
         client = Client("assay", self._connections)
         return await client.get(self._spec.service.ready, replica=replica, record=False)
 
-    async def _settle(
+    async def _send_again(
         self, answers: Sequence[Answer], again: Sequence[Callable[[], Awaitable[Answer]]]
     ) -> tuple[Answer, ...]:
         return await come_again(answers, again, [one.retry for one in self._spec.requests])

@@ -20,6 +20,7 @@ from checks.concurrency.spending import HINT, Spending
 from checks.contest import Prepare
 from checks.explorer import explore
 from checks.fresh import Fresh
+from checks.judging import Judge
 from checks.probes import Recorder, recording
 from checks.settings import PATIENT_CLAIMS
 from checks.tenants import Merchant, Platform
@@ -97,9 +98,9 @@ async def measure(host: Host, label: str, tree: Tree) -> Row:
             spending = await Spending.open(alice, bob, fresh)
             began, found, speed = time.perf_counter(), True, 0.0
             with contextlib.suppress(Vulnerable):
-                figures = await explore(lent, spending.transfers, "transfer", HINT)
+                figures = await explore(lent, spending.transfers, "transfer", Judge(HINT))
                 speed = figures.run / (time.perf_counter() - began)
-                await explore(lent, spending.with_a_reversal, "debit", HINT)
+                await explore(lent, spending.with_a_reversal, "debit", Judge(HINT))
                 found = False
             seconds = time.perf_counter() - began
             rounds = []

@@ -18,6 +18,7 @@ from checks.again import Driven
 from checks.client import Answer
 from checks.contest import Contest, View
 from checks.explorer import Figures, explore
+from checks.judging import Judge
 from checks.probes import Recorder, recording
 from checks.testbed.driving.schedule import Interleaving, Schedule
 from checks.testbed.driving.stage import Stage
@@ -107,7 +108,7 @@ class Bench:
         try:
             with recording(self.recorder):
                 await past.execute(SCHEMA)
-                return await explore(self, prepare, "debit", "hint")
+                return await explore(self, prepare, "debit", Judge("hint"))
         finally:
             await past.close()
 

@@ -7,7 +7,7 @@ from multidict import CIMultiDict
 
 from checks import losers
 from checks.client import Answer
-from checks.losers import follow_up, lost, unfailed
+from checks.losers import follow_up, lost, sent_again, unfailed, unfair
 from checks.verdicts import Broken
 
 
@@ -64,6 +64,42 @@ async def test_who_is_put_off_for_too_long_is_broken(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(losers, "SETTLED", 0.3)
     with pytest.raises(Broken, match="after the race"):
         await follow_up([answer(409, "conflict")], [script(answer(409, "conflict"))])
+
+
+async def test_the_last_answers_stand_when_the_time_is_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(losers, "SETTLED", 0.3)
+    first = [answer(503, retry_after="1"), answer(500), answer(409, "conflict")]
+    again = [script(answer(409, "conflict")), script(answer(500)), script(answer(201))]
+    assert [one.status for one in await sent_again(first, again)] == [409, 500, 201]
+
+
+@pytest.mark.parametrize(
+    ("given", "wrong"),
+    [
+        (answer(201), ""),
+        (answer(422, "insufficient_funds"), ""),
+        (answer(503, retry_after="2"), ""),
+        (answer(503, retry_after="Sun, 22 Nov 2026 02:00:00 GMT"), ""),
+        (answer(409, "conflict"), ""),
+        (answer(409, "already_reversed", "3"), ""),
+        (answer(409, "conflict", "3"), "Retry-After 3; it is 2 at most"),
+        (answer(503, retry_after="3"), "Retry-After 3; it is 2 at most"),
+        (answer(503), "without Retry-After"),
+        (answer(500, retry_after="1"), "gets its business answer"),
+        (answer(504), "gets its business answer"),
+        (answer(None), "gets its business answer"),
+    ],
+)
+def test_how_a_loser_may_be_answered(given: Answer, wrong: str) -> None:
+    said = unfair(given)
+    assert wrong in said
+    assert bool(said) is bool(wrong)
+
+
+def test_a_failure_may_be_charged_to_others() -> None:
+    with pytest.raises(Broken) as raised:
+        unfailed([answer(500)], ["concurrency/x"])
+    assert raised.value.unless == ("concurrency/x",)
 
 
 def test_a_lost_race_is_no_failure() -> None:

@@ -87,6 +87,22 @@ async def is_charged_elsewhere(alice: Merchant) -> None:
     \"\"\"It is charged elsewhere.\"\"\"
     raise NotReached("elsewhere", "security/attacks")
 
+@check("some-flaw")
+async def breaks_what_another_asks(alice: Merchant) -> None:
+    \"\"\"What is broken belongs to a check that is run.\"\"\"
+    raise Broken("a fault", unless=("security/is_not_run", "security/finds"))
+
+@check("some-flaw")
+async def breaks_what_nobody_asks(alice: Merchant) -> None:
+    \"\"\"What is broken belongs to a check that is not run.\"\"\"
+    raise Broken("a fault", unless=("security/is_not_run",))
+
+@check("some-flaw")
+async def keeps_no_probe(alice: Merchant) -> None:
+    \"\"\"What it sends is kept nowhere.\"\"\"
+    with probe("attack", keep=False):
+        await alice.get("/one")
+
 @check("some-flaw", needs=("contract/builds_on_broken",))
 async def is_far_from_the_fault(alice: Merchant) -> None:
     \"\"\"It needs what needs what is broken.\"\"\"
@@ -232,6 +248,9 @@ EXPECTED = {
     "security/cannot_tell": "inconclusive",
     "security/is_charged_elsewhere": "not reached",
     "security/is_far_from_the_fault": "not reached",
+    "security/breaks_what_another_asks": "not reached",
+    "security/breaks_what_nobody_asks": "broken",
+    "security/keeps_no_probe": "secure",
     "security/asserts": "error",
     "security/crashes": "error",
     "security/times_out_inside": "error",
@@ -268,6 +287,7 @@ async def test_not_reached_names_the_check_at_the_root(ran: Ran) -> None:
         assert ran[0][check].blocked_by == "contract/is_broken"
         assert "contract/is_broken" in ran[0][check].because
     assert ran[0]["security/is_charged_elsewhere"].blocked_by == "security/attacks"
+    assert ran[0]["security/breaks_what_another_asks"].blocked_by == "security/finds"
 
 
 @pytest.mark.asyncio(loop_scope="module")

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
+
+#: The code of a failure; it has a digit, which no command's tag has.
+_SQLSTATE = re.compile(r"(?=\D*\d)[0-9A-Z]{5}")
 
 
 class Place(BaseModel):
@@ -47,9 +51,10 @@ class Cut(BaseModel):
 class Schedule(BaseModel):
     """Which thread begins, and where the turn passes; else a thread keeps it while it can move.
 
-    A thread is one replica with the request that was sent to it. ``usual`` says for each thread
-    how often it takes a step when it is alone; one that repeats itself more than twice as often
-    waits for another. With a ``cut`` nothing else of the service is held, and the run ends with it.
+    A thread is one replica with the request that was sent to it, or as many as ``requests`` says,
+    which then begin together. ``usual`` says for each thread how often it takes a step when it is
+    alone; one that repeats itself more than twice as often waits for another. With a ``cut``
+    nothing else of the service is held, and the run ends with it.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -58,6 +63,7 @@ class Schedule(BaseModel):
     switches: tuple[Switch, ...] = ()
     usual: tuple[dict[str, int], ...] = ()
     cut: Cut | None = None
+    requests: tuple[int, ...] = ()
 
 
 class Step(BaseModel):
@@ -100,6 +106,11 @@ class Interleaving(BaseModel):
     driven: bool
     why: str = ""
     stuck: str = ""
+
+    def failures(self, thread: int) -> frozenset[str]:
+        """The SQLSTATEs that a thread's statements failed with."""
+        words = (one.came.partition(" ")[0] for one in self.steps if one.thread == thread)
+        return frozenset(word for word in words if _SQLSTATE.fullmatch(word))
 
     @property
     def order(self) -> tuple[tuple[int, str], ...]:
