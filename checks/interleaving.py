@@ -15,13 +15,47 @@ from dataclasses import dataclass
 
 from checks.client import Answer
 from checks.ground import Ground
-from checks.testbed.driving.schedule import Interleaving, Schedule
+from checks.losers import lost
+from checks.testbed.driving.schedule import Interleaving, Schedule, Step
 
 #: Errors of a statement that was not waited for (``query_canceled``, ``lock_not_available``).
 _CANCELLED, _NO_LOCK = "57014", "55P03"
 
 #: Sends a thread's request through the replica of that number.
 Send = Callable[[int], Awaitable[Answer]]
+
+
+class Crowd:
+    """Requests at once to one replica as one, which is answered the worst of their answers.
+
+    When they are sent again they come one by one: the race is over.
+    """
+
+    def __init__(self, *sends: Send) -> None:
+        self._sends = sends
+        self._raced = False
+
+    @property
+    def size(self) -> int:
+        """How many they are."""
+        return len(self._sends)
+
+    async def __call__(self, replica: int) -> Answer:
+        """Send them through the replica of that number."""
+        if self._raced:
+            answers = [await one(replica) for one in self._sends]
+        else:
+            self._raced = True
+            answers = await asyncio.gather(*(one(replica) for one in self._sends))
+        return max(answers, key=_badness)
+
+
+def _badness(answer: Answer) -> int:
+    if answer.ok:
+        return 0
+    if lost(answer):
+        return 1
+    return 3 if answer.failed else 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +78,13 @@ async def interleave(
 ) -> Run:
     """Drive one schedule; every other process of the service is held meanwhile.
 
-    ``replicas`` are the requests', in their order; the first ones, if not given.
+    ``replicas`` are the requests', in their order; the first ones, if not given. A request may be
+    a ``Crowd`` of several.
     """
     driving = ground.driving
     replicas = list(range(len(requests))) if replicas is None else list(replicas)
-    await driving.begin(schedule, replicas)
+    sizes = tuple(one.size if isinstance(one, Crowd) else 1 for one in requests)
+    await driving.begin(schedule.model_copy(update={"requests": sizes}), replicas)
 
     async def answered(thread: int, request: Send) -> Answer:
         answer = await request(replicas[thread])
@@ -71,15 +107,35 @@ async def interleave(
 
 
 def _heard_out(course: Interleaving) -> Interleaving:
-    """The course; not driven where the service would not wait for a lock as long as it was held."""
+    """The course; not driven where the service would not wait for a lock as long as it was held.
+
+    Of threads that wait for each other in a circle, none is held: that one gives up is the
+    service's own way out.
+    """
     for step in course.steps:
         code, _, said = step.came.partition(" ")
-        waited = any(
-            one.kind == "waits" and one.thread == step.thread and step.at <= one.at <= step.ended
-            for one in course.steps
-            if step.ended is not None
-        )
-        if code == _CANCELLED or (code == _NO_LOCK and (waited or "timeout" in said)):
+        if code not in (_CANCELLED, _NO_LOCK) or _in_a_circle(course, step):
+            continue
+        if code == _CANCELLED or _waited(course, step, step.ended) or "timeout" in said:
             why = f"a timeout of the service's own ended a statement that had to wait: {said}"
             return course.model_copy(update={"driven": False, "why": course.why or why})
     return course
+
+
+def _in_a_circle(course: Interleaving, given_up: Step) -> bool:
+    """Whether others waited for locks too when a statement gave up."""
+    return any(
+        _waited(course, other, given_up.ended)
+        for other in course.steps
+        if other.thread != given_up.thread
+        and given_up.ended is not None
+        and other.at <= given_up.ended <= (other.ended or given_up.ended)
+    )
+
+
+def _waited(course: Interleaving, statement: Step, until: float | None) -> bool:
+    """Whether a statement was seen to wait for a lock before that time."""
+    return until is not None and any(
+        one.kind == "waits" and one.thread == statement.thread and statement.at <= one.at <= until
+        for one in course.steps
+    )

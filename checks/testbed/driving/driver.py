@@ -129,8 +129,21 @@ class Driver:
             async with asyncio.timeout(_ASSEMBLE):
                 while not all(one.held or one.answered for one in self.threads):
                     await self._event(None)
+                for thread, requests in zip(self.threads, self._schedule.requests, strict=False):
+                    await self._gather(thread, requests)
         except TimeoutError:
             self._stuck = "Not every request came to a statement or an answer."
+
+    async def _gather(self, thread: Thread, requests: int) -> None:
+        """Wait until so many requests of a thread have come to a step, unless they wait inside."""
+        waited = 0.0
+        while len(thread.gates.waiting) < requests and not thread.answered:
+            if await self._event(_MOST_PATIENCE):
+                waited = 0.0
+                continue
+            waited += _MOST_PATIENCE
+            if waited >= _LONELY and await self._idles(thread, waited):
+                return
 
     async def _go_on(self) -> None:
         thread = self._turn

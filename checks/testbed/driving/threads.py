@@ -71,10 +71,16 @@ class Gates:
     @property
     def held(self) -> Held | None:
         """The step that waits longest."""
+        waiting = self.waiting
+        return waiting[0] if waiting else None
+
+    @property
+    def waiting(self) -> list[Held]:
+        """The steps that are held."""
         waiting: list[Held] = [*self.sql.waiting]
         for gate in self.calls:
             waiting += gate.waiting
-        return waiting[0] if waiting else None
+        return waiting
 
     @property
     def broken(self) -> str:
