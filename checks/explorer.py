@@ -182,8 +182,9 @@ class Exploration:
                 raise Inconclusive(run.course.stuck)
             self._count_in(run.course)
             final = await self._sent_again(contest, run.answers)
+            # Contests on the same accounts see by how much these have changed since the last view.
+            view = await contest.view()
             if run.course.driven:
-                view = await contest.view()
                 self._judge.judge(run, final, partial(contest.verify, final, view))
                 if self.outcomes.settled and not self.outcomes.holds(final, view):
                     raise self._judge.unlike(run, self._what)

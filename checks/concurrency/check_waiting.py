@@ -37,8 +37,9 @@ _WARM_UP = 6
 #: many accounts some are in its group.
 _HELD, _STRANGERS = 6, 6
 
-#: How often a request is held anew that the service gave up because it was held.
-_TRIES = 3
+#: Seconds for which a request is held, unless there is somebody who waits for it: a service may end
+#: what idles in a transaction, as it should. How often one is held anew that was ended so.
+_HOLD, _TRIES = 3.0, 3
 
 #: Seconds within which a replica that serves answers a look at an account.
 _PROMPT = 8.0
@@ -137,18 +138,41 @@ class _Held:
         On all of them, the other ones first, if none are given.
         """
         places = replicas or tuple(reversed(self.testbed.replicas))
+        left = [(replica, prepare) for replica in places for prepare in others]
+        broken = 0
+        while left:
+            done, why = await self._some(other, left, 0.0 if broken else _HOLD, keep=keep)
+            if not why:
+                left = left[done:]
+                continue
+            broken += 1
+            if broken == _TRIES:
+                raise Inconclusive(f"A {self.what} could not be held: {why}.")
+
+    async def _some(
+        self,
+        other: _Trader,
+        left: Sequence[tuple[int, Prepare]],
+        seconds: float,
+        *,
+        keep: bool,
+    ) -> tuple[int, str]:
+        """As many of these requests as fit into so many seconds, one at least.
+
+        Gives how many, and what the service did because the held one was held, if anything.
+        """
+        requests = [(replica, await prepare()) for replica, prepare in left]
+        held, done = await self.prepare(), 0
         title = f"a {self.what} held before {brief(self.place.shape)}, and strangers' transfers"
-        for _ in range(_TRIES):
-            requests = [(replica, await prepare()) for replica in places for prepare in others]
-            held = await self.prepare()
-            with probe(title, keep=keep):
-                async with pinned(self.testbed, held, self.place) as pin:
-                    for replica, request in requests:
-                        found = await pin.outlived_by(request, replica, _reading(other))
-                        self._judge(replica, *found)
-            if not pin.broken:
-                return
-        raise Inconclusive(f"A {self.what} could not be held: {pin.broken}.")
+        with probe(title, keep=keep):
+            async with pinned(self.testbed, held, self.place) as pin:
+                deadline = asyncio.get_running_loop().time() + seconds
+                for replica, request in requests:
+                    self._judge(replica, *await pin.outlived_by(request, replica, _reading(other)))
+                    done += 1
+                    if asyncio.get_running_loop().time() > deadline:
+                        break
+        return done, pin.broken
 
     def _judge(self, replica: int, answer: Answer | None, wait: Wait | None) -> None:
         attempt = current()[1]

@@ -36,7 +36,7 @@ class Connections:
     async def send(self, *_: object) -> Any:
         @dataclass
         class Ready:
-            is_success: bool = True
+            status: int = 200
 
         async with self._room:
             if not self.open or self.open[-1].is_closed():
