@@ -1,4 +1,4 @@
-"""transfer-double-spend and over-refund-race: a check, and a write that came too late (CWE-362)."""
+"""over-refund-race: a sum of refunds, and another that it did not count (CWE-367)."""
 
 from __future__ import annotations
 
@@ -9,8 +9,6 @@ from checks.amounts import Money
 from checks.attachment import Psp, Testbed
 from checks.books import Books
 from checks.client import Answer
-from checks.concurrency.lost_races import CHARGED
-from checks.concurrency.spending import HINT, Spending
 from checks.contest import Contest, View, callers_of, posting, reading
 from checks.expectations import ambiguous
 from checks.explorer import explore
@@ -24,27 +22,10 @@ from checks.settings import PATIENT_CLAIMS
 from checks.tenants import FUNDS, Merchant
 from checks.verdicts import Broken, Vulnerable
 
-_REFUND_HINT = (
+_HINT = (
     "Lock the payment before its refunds are added up, or keep the refunded sum in a column"
     " whose update is conditional; reserve the amount before the PSP is asked."
 )
-
-
-@check(
-    "transfer-double-spend",
-    needs=contract.transfers,
-    exclusive=True,
-    settings=PATIENT_CLAIMS,
-    competencies=("db.locking", "db.transactions"),
-)
-async def transfers_never_overdraw(
-    alice: Merchant, bob: Merchant, testbed: Testbed, fresh: Fresh
-) -> None:
-    """Transfers that come at once spend an account's money once."""
-    spending = await Spending.open(alice, bob, fresh)
-    for prepare, what in ((spending.transfers, "transfer"), (spending.with_a_reversal, "debit")):
-        explored = await explore(testbed, prepare, what, Judge(HINT, CHARGED))
-        await line_up(testbed, prepare, what, explored)
 
 
 @check(
@@ -84,7 +65,7 @@ async def refunds_never_exceed_the_capture(
             for number, answer in enumerate(answers):
                 if answer.ok:
                     books.refund(payee, parts[number])
-            await books.agree(Vulnerable, _REFUND_HINT)
+            await books.agree(Vulnerable, _HINT)
 
         def verify(answers: Sequence[Answer], shown: View) -> None:
             won, done = sum(answer.ok for answer in answers), len(shown["effects"])
@@ -94,7 +75,7 @@ async def refunds_never_exceed_the_capture(
                     f"{won} of {count} refunds of {parts[0]} and more succeeded on a capture of"
                     f" {captured}; the PSP carried out {done}, and the payment shows {refunded}"
                     " refunded.",
-                    _REFUND_HINT,
+                    _HINT,
                 )
             if not won:
                 raise Broken(f"None of {count} refunds succeeded; one could: {answers[0]}.")
@@ -110,7 +91,7 @@ async def refunds_never_exceed_the_capture(
         ]
         return Contest(requests, view, verify, agree, reading(alice, payee))
 
-    explored = await explore(testbed, prepare, "refund", Judge(_REFUND_HINT))
+    explored = await explore(testbed, prepare, "refund", Judge(_HINT))
     await line_up(testbed, prepare, "refund", explored)
 
 
@@ -137,5 +118,5 @@ async def a_refund_without_an_outcome_counts(alice: Merchant, psp: Psp, fresh: F
             raise Vulnerable(
                 f"{first} to a refund of {part}, and {second} to one more, on a capture of"
                 f" {captured}; the PSP carried out {len(done)}.",
-                _REFUND_HINT,
+                _HINT,
             )
