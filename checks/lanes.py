@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 
 from checks.probes import Attempt
 from checks.testbed.driving.schedule import Interleaving, Step
@@ -23,10 +24,16 @@ _SAID = {"COMMIT": "commits", "ROLLBACK": "rolls back"}
 
 
 def record(course: Interleaving, attempt: Attempt) -> None:
-    """Put the course into a probe, as if it had begun now, without BEGIN, pings and the like."""
-    if not course.steps:
-        return
-    began, stale = attempt.now - course.steps[0].at, _stale(course)
+    """Put the course, which has just ended, into a probe, without BEGIN, pings and the like.
+
+    It is worded when the probe is kept: of many alike, few are.
+    """
+    if course.steps:
+        attempt.later(partial(_tell, course, attempt, attempt.now - course.steps[-1].at))
+
+
+def _tell(course: Interleaving, attempt: Attempt, began: float) -> None:
+    stale = _stale(course)
     for step in course.steps:
         lane, at = f"request {step.thread + 1}", began + step.at
         if step.kind != "statement":

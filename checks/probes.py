@@ -11,7 +11,7 @@ that leads up to the attack. Tasks started inside a probe record into it. Sizes 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
@@ -43,6 +43,7 @@ class Attempt:
         self._schedule: list[ScheduleStep] = []
         self._journal: list[JournalEntry] = []
         self._notes: list[str] = []
+        self._later: list[Callable[[], None]] = []
 
     @property
     def now(self) -> float:
@@ -75,6 +76,10 @@ class Attempt:
                 ScheduleStep(at=when, lane=lane, what=what, sql=sql, moment=moment, cut=cut)
             )
 
+    def later(self, tell: Callable[[], None]) -> None:
+        """Have more recorded when the probe is kept, at the times that it then gives."""
+        self._later.append(tell)
+
     def journal(self, entries: Iterable[JournalEntry]) -> None:
         """Record what a simulator was asked; an entry recorded before is not repeated.
 
@@ -91,6 +96,8 @@ class Attempt:
 
     def finished(self) -> Probe:
         """The probe as evidence keeps it."""
+        while self._later:
+            self._later.pop(0)()
         notes = list(self._notes)
         if self.exchanged > len(self._exchanges):
             notes.append(f"{self.exchanged - len(self._exchanges)} further exchanges are left out.")
@@ -98,7 +105,7 @@ class Attempt:
             id=self.id,
             title=self.title,
             exchanges=tuple(self._exchanges),
-            schedule=tuple(self._schedule),
+            schedule=tuple(sorted(self._schedule, key=lambda step: step.at)),
             journal=tuple(self._journal),
             notes=tuple(notes),
             decisive=self.decisive,

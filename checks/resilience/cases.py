@@ -16,6 +16,9 @@ from checks.processor import effects
 from checks.shapes import Account, Entry, Page, Payment, Refund
 from checks.tenants import FUNDS, Merchant, payment_body
 
+#: Entries among which an operation's own is looked for: it is one of the latest.
+_LATEST = 40
+
 #: The PSP's operations, by its own words.
 KINDS = ("sale", "authorisation", "capture", "void", "refund")
 
@@ -117,7 +120,7 @@ class Asked:
         if self.kind in {"authorisation", "void"}:
             return 0
         net = -self.amount if self.kind == "refund" else self.amount - fee(self.amount)
-        answer = await self.till.merchant.get(f"{self.till.account.url}/entries?limit=100")
+        answer = await self.till.merchant.get(f"{self.till.account.url}/entries?limit={_LATEST}")
         entries = answer.expect(200).read(Page).data
         return sum(answer.read_value(one, Entry).amount.money == net for one in entries)
 
