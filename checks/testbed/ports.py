@@ -13,6 +13,7 @@ from checks.testbed.errors import MachineError
 #: Below the range that outgoing connections take their ports from.
 _PORTS = range(15_000, 32_000)
 _POLL_SECONDS, _ANSWER_SECONDS = 0.02, 5.0
+_CONNECTED_SECONDS = 0.2
 _ANSWER_LIMIT = 4096
 
 
@@ -61,12 +62,14 @@ def is_free(port: int) -> bool:
 
 
 def listens(port: int) -> bool:
-    """Whether somebody does; on the loopback interface that is known at once."""
+    """Whether somebody does; on the loopback interface that is known almost at once."""
     with socket.socket() as probe:
         probe.setblocking(False)
         error = probe.connect_ex(("127.0.0.1", port))
         if error == errno.EINPROGRESS:
-            select.select([], [probe], [], 0)
+            # A busy kernel may still be at it: without an answer nobody is known to listen.
+            if not select.select([], [probe], [], _CONNECTED_SECONDS)[1]:
+                return False
             error = probe.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         return error == 0
 
@@ -79,8 +82,10 @@ async def until_answering(port: int, path: str) -> None:
 
 async def _answers(port: int, path: str) -> bool:
     """Whether a GET of the path is answered 2xx; no more than the status line is believed."""
-    if not listens(port) or not path:
-        return listens(port)
+    if not listens(port):
+        return False
+    if not path:
+        return True
     try:
         async with asyncio.timeout(_ANSWER_SECONDS):
             reader, writer = await asyncio.open_connection("127.0.0.1", port)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import itertools
 import random
+import socket
 import subprocess
 import sys
 
@@ -64,3 +67,12 @@ def _reserve(seed: int) -> ports.Reservation:
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(ports, "random", random.Random(seed))
         return ports.reserve_port()
+
+
+async def test_who_begins_to_listen_has_not_answered_yet(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks = itertools.chain([False], itertools.repeat(True))
+    monkeypatch.setattr(ports, "listens", lambda port: next(looks))
+    with socket.socket() as silent, pytest.raises(TimeoutError):
+        silent.bind(("127.0.0.1", 0))
+        async with asyncio.timeout(0.3):
+            await ports.until_answering(silent.getsockname()[1], "/readyz")
