@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -23,14 +24,19 @@ def running(code: str) -> Iterator[int]:
             process.kill()
 
 
-async def settled(pid: int) -> bool:
-    """Whether it is found asleep within some looks; one may fall on its way to sleep."""
-    return any([await asleep(pid, lambda: True) for _ in range(50)])
+async def settled(pid: int, looks: int = 50) -> bool:
+    """Whether it is found asleep within some looks; some may fall on its way to sleep."""
+    for _ in range(looks):
+        if await asleep(pid, lambda: True):
+            return True
+        await asyncio.sleep(0.01)
+    return False
 
 
 async def test_one_that_waits_is_asleep() -> None:
     with running("import sys; print('there'); sys.stdin.read()") as pid:
-        assert await settled(pid)
+        # On a busy machine it takes a while until it comes to wait.
+        assert await settled(pid, looks=1000)
 
 
 async def test_one_that_computes_is_not() -> None:
