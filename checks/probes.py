@@ -148,7 +148,9 @@ class Recorder:
         return self.exchanged - self.attempts[0].exchanged
 
     def probes(self) -> tuple[Probe, ...]:
-        """The probes in which anything happened."""
+        """The probes in which anything happened, numbered in their order: some were dropped."""
+        for number, attempt in enumerate(self.attempts):
+            attempt.id = f"{self._check}#{number}"
         finished = (attempt.finished() for attempt in self.attempts)
         return tuple(
             probe for probe in finished if probe.exchanges or probe.notes or probe.schedule

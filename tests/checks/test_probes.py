@@ -124,3 +124,15 @@ def test_the_probe_in_which_the_verdict_was_reached_is_decisive() -> None:
             attempt.note("n")
             raise Vulnerable("It answered.")
     assert [one.decisive for one in recorder.probes()] == [False, True]
+
+
+def test_ids_are_no_two_probes_though_some_were_dropped() -> None:
+    with recording(Recorder("x/y")) as recorder:
+        with probe("dropped", keep=False), probe("one") as one:
+            one.note("kept")
+        with probe("two") as two:
+            two.note("kept")
+    assert [(one.id, one.title) for one in recorder.probes()] == [
+        ("x/y#1", "one"),
+        ("x/y#2", "two"),
+    ]
