@@ -64,7 +64,7 @@ def with_values(step: Step) -> str:
 def _happened(step: Step) -> str:
     match step.kind:
         case "call":
-            reply = step.place is not None and step.place.shape.endswith(" reply")
+            reply = step.place is not None and step.place.replies
             return f"is answered {step.came} by {step.text}" if reply else f"asks {step.text}"
         case "answered":
             return f"answered {step.came}"

@@ -11,44 +11,12 @@ outside call is ``checks.holding``'s part, what grows with the tables ``checks.l
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from checks.attachment import Testbed
-from checks.testbed.control import Replica
+from checks.testbed.control import Replica, SqlCount
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """What has passed some endpoints together. ``seconds`` were spent in transactions."""
-
-    statements: int
-    rows: int
-    transactions: int
-    seconds: float
-
-    def since(self, before: Reading) -> Reading:
-        """What came on top of an earlier reading."""
-        return Reading(
-            self.statements - before.statements,
-            self.rows - before.rows,
-            self.transactions - before.transactions,
-            self.seconds - before.seconds,
-        )
-
-    def __str__(self) -> str:
-        return (
-            f"{self.statements} statements, {self.rows} rows, {self.transactions} transactions that"
-            f" took {self.seconds:.3f} s"
-        )
-
-
-async def read(testbed: Testbed, where: Sequence[Replica] | None = None) -> Reading:
+async def read(testbed: Testbed, where: Sequence[Replica] | None = None) -> SqlCount:
     """Read the meter of some processes of the service; of all replicas and the worker, if none."""
     places: Sequence[Replica] = (*testbed.replicas, "worker") if where is None else where
-    counts = [await testbed.count(place) for place in places]
-    return Reading(
-        sum(one.statements for one in counts),
-        sum(one.rows for one in counts),
-        sum(one.transactions for one in counts),
-        sum(one.seconds for one in counts),
-    )
+    return SqlCount.together([await testbed.count(place) for place in places])

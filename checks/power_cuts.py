@@ -18,7 +18,8 @@ from typing import Self
 from checks.attachment import Testbed
 from checks.interleaving import Run, Send, interleave
 from checks.lanes import brief
-from checks.testbed.driving.schedule import Cut, Interleaving, Place, Schedule
+from checks.testbed.calls import REPLY
+from checks.testbed.driving.schedule import Cut, Interleaving, Schedule
 
 #: Connections that a replica may have lost before it is struck again (contract 7.4).
 _POOLED = 10
@@ -38,7 +39,7 @@ def power_cuts(course: Interleaving) -> list[Cut]:
             continue
         if half_done:
             found.append(Cut(at=step.place, kills=True))
-        half_done = step.commits or (step.kind == "call" and not _is_reply(step.place))
+        half_done = step.commits or (step.kind == "call" and not step.place.replies)
         if step.kind == "statement":
             found.append(Cut(at=step.place))
             if step.commits:
@@ -46,16 +47,12 @@ def power_cuts(course: Interleaving) -> list[Cut]:
     return found
 
 
-def _is_reply(place: Place) -> bool:
-    return place.shape.endswith(" reply")
-
-
 def described(cut: Cut) -> str:
     """A cut in a few words: ``the connection is cut before insert into payments``."""
     what = "the replica is killed" if cut.kills else "the connection is cut"
     shape = cut.at.shape
-    if _is_reply(cut.at):
-        return f"{what} before {shape.removesuffix(' reply')} is answered"
+    if cut.at.replies:
+        return f"{what} before {shape.removesuffix(REPLY)} is answered"
     when = {"before": "before", "unheard": "with the reply lost to", "after": "after"}[cut.when]
     return f"{what} {when} {brief(shape)}"
 

@@ -226,13 +226,13 @@ class Broker:
         await testbed.stage.begin(Schedule.model_validate(schedule), replicas)
 
     async def _answered(self, testbed: Testbed, thread: int, said: str) -> None:
-        testbed.stage.answered(thread, said)
+        await testbed.stage.answered(thread, said)
 
     async def _drive(self, testbed: Testbed) -> dict[str, Any]:
         return (await testbed.stage.drive()).model_dump()
 
     async def _abandon(self, testbed: Testbed) -> None:
-        testbed.stage.abandon()
+        await testbed.stage.abandon()
 
     async def _pin(self, testbed: Testbed, replica: int, place: dict[str, Any]) -> None:
         await testbed.stage.pin(replica, Place.model_validate(place))

@@ -10,6 +10,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+#: What the shape of a call's second step ends with.
+REPLY = " reply"
+
 
 @dataclass(eq=False, slots=True)
 class HeldCall:

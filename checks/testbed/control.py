@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
@@ -46,6 +46,17 @@ class SqlCount(BaseModel):
     rows: int
     sessions: int
     seconds: float
+
+    def __str__(self) -> str:
+        return (
+            f"{self.statements} statements, {self.rows} rows, {self.transactions} transactions that"
+            f" took {self.seconds:.3f} s"
+        )
+
+    @classmethod
+    def together(cls, counts: Sequence[SqlCount]) -> SqlCount:
+        """What has passed several endpoints."""
+        return cls(**{name: sum(getattr(one, name) for one in counts) for name in cls.model_fields})
 
     def since(self, before: SqlCount) -> SqlCount:
         """What has passed after an earlier count."""

@@ -9,7 +9,7 @@ import asyncio
 import re
 from collections.abc import Callable
 
-from checks.testbed.calls import Call, CallGate
+from checks.testbed.calls import REPLY, Call, CallGate
 from checks.testbed.http import Answer, Handler, HttpServer, Received
 
 #: A part of a path that names one thing among many.
@@ -72,7 +72,7 @@ class Line:
             await gate.step(shape)
             answer = await self._handler(received)
             call.done = now()
-            await gate.step(f"{shape} reply")
+            await gate.step(shape + REPLY)
             call.ended = now()
             call.said = str(answer.status) if answer is not None else "no answer"
             return answer

@@ -19,7 +19,6 @@ import asyncpg
 from checks.testbed.box import Scratch
 from checks.testbed.control import Ending
 from checks.testbed.control import Replica as Which
-from checks.testbed.driving.schedule import Interleaving, Schedule
 from checks.testbed.driving.stage import Stage
 from checks.testbed.driving.threads import Process
 from checks.testbed.errors import SubmissionError
@@ -35,31 +34,12 @@ from harness.explore.spec import Running, Spec
 
 
 @dataclass(frozen=True, slots=True)
-class _Driving:
-    """A stage in this process (``checks.ground.Driving``)."""
-
-    stage: Stage
-
-    async def begin(self, schedule: Schedule, replicas: Sequence[int]) -> None:
-        await self.stage.begin(schedule, replicas)
-
-    async def answered(self, thread: int, said: str) -> None:
-        self.stage.answered(thread, said)
-
-    async def drive(self) -> Interleaving:
-        return await self.stage.drive()
-
-    async def abandon(self) -> None:
-        self.stage.abandon()
-
-
-@dataclass(frozen=True, slots=True)
 class Stand:
     """The running service, as exploring takes it (``checks.ground.Ground``)."""
 
     urls: tuple[str, ...]
     access: Access
-    driving: _Driving
+    driving: Stage
     started: tuple[Replica, ...] = ()
 
     @property
@@ -122,7 +102,7 @@ async def open_stand(spec: Spec, home: Path) -> AsyncIterator[Stand]:
         }
         stage = Stage(access.observer, processes, began)
         stack.push_async_callback(stage.close)
-        yield Stand(urls, access, _Driving(stage), started)
+        yield Stand(urls, access, stage, started)
 
 
 def _folder(spec: Spec, home: Path) -> Path:

@@ -20,7 +20,7 @@ from checks.contest import Contest, View
 from checks.explorer import Figures, explore
 from checks.judging import Judge
 from checks.probes import Recorder, recording
-from checks.testbed.driving.schedule import Interleaving, Schedule
+from checks.testbed.driving.schedule import Schedule
 from checks.testbed.driving.stage import Stage
 from checks.testbed.driving.threads import Process
 from checks.testbed.host import DatabaseUpstream
@@ -46,31 +46,12 @@ ONE_STEP = [checked_within_the_insert, updated_from_a_sum]
 
 
 @dataclass
-class Driving:
-    """A stage in this process, as a broker would lend it."""
-
-    stage: Stage
-
-    async def begin(self, schedule: Schedule, replicas: Sequence[int]) -> None:
-        await self.stage.begin(schedule, replicas)
-
-    async def answered(self, thread: int, said: str) -> None:
-        self.stage.answered(thread, said)
-
-    async def drive(self) -> Interleaving:
-        return await self.stage.drive()
-
-    async def abandon(self) -> None:
-        self.stage.abandon()
-
-
-@dataclass
 class Bench:
     """As much of a testbed as exploring takes: two replicas, each behind an endpoint."""
 
     server: Server
     pools: list[Any]
-    driving: Driving
+    driving: Stage
     replicas: range = field(default_factory=lambda: range(2))
     locks: list[asyncio.Lock] = field(default_factory=lambda: [asyncio.Lock(), asyncio.Lock()])
     recorder: Recorder = field(default_factory=lambda: Recorder("concurrency/x"))
@@ -134,7 +115,7 @@ async def bench() -> AsyncIterator[Bench]:
                     for each in (one, two)
                 ]
                 stage = Stage(server.dsn(), {0: Process(one), 1: Process(two)}, began)
-                yield Bench(server, pools, Driving(stage))
+                yield Bench(server, pools, stage)
                 await stage.close()
                 for pool in pools:
                     pool.terminate()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
+from checks.testbed.calls import REPLY
 from checks.testbed.driving.schedule import Place, Step
 from checks.testbed.driving.threads import Thread
 from checks.testbed.sql import values
@@ -76,7 +77,7 @@ def _calls(thread: Thread, began: float) -> Iterator[Step]:
         for call in gate.passed:
             for shape, at, came in (
                 (call.shape, call.done, ""),
-                (f"{call.shape} reply", call.ended, call.said),
+                (call.shape + REPLY, call.ended, call.said),
             ):
                 if at is None:
                     continue

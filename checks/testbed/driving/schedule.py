@@ -7,6 +7,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from checks.testbed.calls import REPLY
+
 #: The code of a failure; it has a digit, which no command's tag has.
 _SQLSTATE = re.compile(r"(?=\D*\d)[0-9A-Z]{5}")
 
@@ -22,6 +24,11 @@ class Place(BaseModel):
     thread: int
     shape: str
     occurrence: int = 1
+
+    @property
+    def replies(self) -> bool:
+        """Whether it is the step of an outside call at which the party says that it is done."""
+        return self.shape.endswith(REPLY)
 
 
 class Switch(BaseModel):

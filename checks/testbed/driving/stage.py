@@ -1,4 +1,8 @@
-"""A testbed's stage: where its runs are driven, one at a time."""
+"""A testbed's stage: where its runs are driven, one at a time.
+
+In the process that runs the testbed it is what exploring takes (``checks.ground.Driving``); a check
+reaches it through the broker.
+"""
 
 from __future__ import annotations
 
@@ -54,7 +58,7 @@ class Stage:
         )
         self._driver = await Driver.begin(field, schedule)
 
-    def answered(self, thread: int, said: str) -> None:
+    async def answered(self, thread: int, said: str) -> None:
         """A thread's request was answered; harmless when its run has ended."""
         if self._driver is not None:
             self._driver.answered(thread, said)
@@ -117,7 +121,7 @@ class Stage:
         if self._driver is not None or self._pin is not None:
             raise TestbedError("This testbed is being driven already.")
 
-    def abandon(self) -> None:
+    async def abandon(self) -> None:
         """Let everything through; harmless when no run is under way."""
         self.unpin()
         if self._driver is not None:
@@ -126,7 +130,7 @@ class Stage:
 
     async def close(self) -> None:
         """End what it holds."""
-        self.abandon()
+        await self.abandon()
         if self._watcher is not None:
             with suppress(OSError, asyncpg.InterfaceError):
                 self._watcher.terminate()
