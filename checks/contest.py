@@ -21,7 +21,8 @@ class Contest:
 
     ``view`` gives what the API shows afterwards; ``verify`` is given the final answers and that
     view, and raises what it finds wrong. ``agree`` compares with the harness's own books, which
-    takes longer, given the final answers. ``read`` reads something through a replica.
+    takes longer, given the final answers. ``read`` reads something through a replica. Requests that
+    are ``alike`` are one, sent more than once: it is the same whichever is interrupted.
     """
 
     requests: Sequence[Send]
@@ -29,6 +30,7 @@ class Contest:
     verify: Callable[[Sequence[Answer], View], None]
     agree: Callable[[Sequence[Answer]], Awaitable[None]]
     read: Callable[[int], Awaitable[object]]
+    alike: bool = False
 
 
 #: Makes a fresh state, and so many requests on it.

@@ -91,6 +91,7 @@ class Exploration:
         self._count = count
         self._terms = terms
         self._ready: list[Contest] = []
+        self._alike = False
         self.outcomes = terms.outcomes()
         self.figures = Figures()
         self.under_way: Schedule | None = None
@@ -118,6 +119,7 @@ class Exploration:
     async def _in_turn(self, order: Sequence[int]) -> Solo:
         """One request, and when it has ended, the next: the first one's steps."""
         contest = await self._fresh()
+        self._alike = contest.alike
         title = f"{self._what}: request {', then '.join(str(number + 1) for number in order)}"
         with probe(title, keep=False) as attempt:
             runs: dict[int, Run] = {}
@@ -141,10 +143,10 @@ class Exploration:
     async def walk(self, solos: Sequence[Solo], two: int = TWO_PREEMPTIONS) -> None:
         """Run all schedules of one preemption, and up to so many of two."""
         figures = self.figures
-        schedules = one_preemption(solos)
+        schedules = self._differing(one_preemption(solos))
         figures.exist = len(schedules)
         courses = await self.run(schedules[:ONE_PREEMPTION])
-        deeper = two_preemptions(solos, courses)
+        deeper = self._differing(two_preemptions(solos, courses))
         figures.exist += len(deeper)
         await self.run(deeper[:two])
         figures.contended = frozenset().union(*(solo.contended for solo in solos))
@@ -153,6 +155,10 @@ class Exploration:
             or figures.driven < max(figures.run, 1)
             or await has_functions(self._ground)
         )
+
+    def _differing(self, schedules: list[Schedule]) -> list[Schedule]:
+        """Without those that are another's mirror image, of requests that are alike."""
+        return [one for one in schedules if not self._alike or one.first == 0]
 
     async def again(self, schedule: Schedule) -> None:
         """Run one schedule once more; ``Inconclusive`` where it no longer fits."""
@@ -212,13 +218,15 @@ def in_words(schedule: Schedule) -> str:
     )
 
 
-async def explore(ground: Ground, prepare: Prepare, what: str, judge: Judge) -> Figures:
-    """Walk the schedules of two requests on the contract's terms.
+async def explore(
+    ground: Ground, prepare: Prepare, what: str, judge: Judge, terms: Terms = CONTRACT
+) -> Figures:
+    """Walk the schedules of two requests.
 
     Raises what the judge does, with the interleaving, or ``Inconclusive``. One preemption is walked
     in full, two up to a bound; what was left out is noted. On replay, that schedule alone is run.
     """
-    exploration = Exploration(ground, prepare, what, judge)
+    exploration = Exploration(ground, prepare, what, judge, terms=terms)
     if (wanted := again.wanted()) is not None:
         if wanted.what == what:
             await exploration.again(wanted.schedule)

@@ -92,7 +92,7 @@ class Outages:
 
         Raises ``SubmissionError`` where a replica does not start again.
         """
-        replica = await (await self._standing.get())
+        replica = await self._one_that_stands()
         kills = False
         try:
             async with self._one_at_a_time:
@@ -103,6 +103,15 @@ class Outages:
         finally:
             self._stands(replica, killed=kills)
         return run
+
+    async def _one_that_stands(self) -> int:
+        standing = await self._standing.get()
+        try:
+            return await asyncio.shield(standing)
+        except asyncio.CancelledError:
+            # Whoever waits for it may be told to stop; it starts all the same.
+            self._standing.put_nowait(standing)
+            raise
 
     async def _recovered(self, replica: int) -> None:
         """Let it find out about connections of its pool that were cut."""

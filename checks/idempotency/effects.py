@@ -15,11 +15,17 @@ async def taken_twice(case: Case) -> bool:
 
 
 async def taken_once(name: str, case: Case, answers: Sequence[Answer], hint: str) -> None:
-    """Requests under one key, by now all settled, took effect once and speak of one object.
+    """What ``once`` says, by the effects that it has had by now."""
+    once(name, case, await case.effects(), answers, hint)
+
+
+def once(
+    name: str, case: Case, done: tuple[int, int], answers: Sequence[Answer], hint: str
+) -> None:
+    """Requests under one key, all settled, took effect once and speak of one object.
 
     Raises ``Vulnerable`` for more, and ``Broken`` for less.
     """
-    done = await case.effects()
     ids = {answer.members.get("id") for answer in answers if answer.ok}
     if _beyond(case, done) or len(ids) > 1:
         raise Vulnerable(

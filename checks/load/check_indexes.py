@@ -36,11 +36,11 @@ _OWN = 4
 _STRANGERS = 120
 _GROWTH = _STRANGERS // 4
 
-#: Rows that are made at once.
+#: Rows that are made at once, through as many replicas.
 _AT_ONCE = 4
 
-#: The replica that is measured; the lists are filled through the other.
-_MEASURED, _FILLED = 1, 0
+#: The replica that is measured; what it lists was made through the other.
+_MEASURED = 1
 
 #: Sends one request.
 Send = Callable[[], Awaitable[Answer]]
@@ -62,7 +62,7 @@ async def the_rows_of_strangers_are_not_read(
         early = _Measured(platform, await fill(alice, _OWN))
         looks, acts = await _costs(reader, early, "before")
         await reconnect(testbed, testbed.replicas)
-        await _crowd(bob.on(_FILLED), _STRANGERS)
+        await _crowd(bob, _STRANGERS)
         late = _Measured(platform, await fill(carol, _OWN))
         later_looks, later_acts = await _costs(reader, late, "after")
         for what, less, more in (
@@ -96,20 +96,20 @@ async def _costs(reader: Reader, measured: _Measured, when: str) -> tuple[RowsRe
 
 async def _crowd(stranger: Merchant, rows: int) -> None:
     """So many rows in each of a stranger's lists, half with smaller amounts than anybody's."""
-    accounts = [await stranger.funded(Money(10**8, "GBP")) for _ in range(_AT_ONCE)]
     other = await stranger.open_account()
 
-    async def row(index: int) -> None:
+    async def share(first: int) -> None:
         # Those that come at once are on accounts of their own: nobody is to wait, or to lose.
-        account = accounts[index % _AT_ONCE]
-        await stranger.open_account()
-        await stranger.create_client("viewer")
-        await stranger.transfer(account, other, money("0.10 GBP"))
-        amount = Money(index + (200 if index % 2 else 10_000), "GBP")
-        await stranger.refund(await stranger.pay(amount, account), money("0.10 GBP"))
+        account = await stranger.funded(Money(10**8, "GBP"))
+        merchant = stranger.on(first % 2)
+        for index in range(first, rows, _AT_ONCE):
+            await merchant.open_account()
+            await merchant.create_client("viewer")
+            await merchant.transfer(account, other, money("0.10 GBP"))
+            amount = Money(index + (200 if index % 2 else 10_000), "GBP")
+            await merchant.refund(await merchant.pay(amount, account), money("0.10 GBP"))
 
-    for first in range(0, rows, _AT_ONCE):
-        await all_of(row(index) for index in range(first, min(first + _AT_ONCE, rows)))
+    await all_of(share(first) for first in range(_AT_ONCE))
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,8 @@ from typing import Any
 import asyncpg
 
 from checks.attachment import Testbed
-from checks.load.sessions import end_sessions, reconnect
+from checks.load.sessions import reconnect
+from checks.testbed.backends import end_others
 
 _FUNCTIONS = """
 SELECT count(*) FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
@@ -100,7 +101,7 @@ class Watched:
         return (await self._reading()).since(before)
 
     async def _reading(self) -> Scans:
-        await end_sessions(self._observer)
+        await end_others(self._observer)
         await self._observer.execute("SELECT pg_stat_clear_snapshot()")
         tables = {row["name"]: row["times"] for row in await self._observer.fetch(_SCANS)}
         called = await self._observer.fetch(_CALLS)
@@ -119,5 +120,5 @@ async def watched(testbed: Testbed) -> AsyncIterator[Watched | None]:
         for setting in ("track_functions = 'all'", "enable_nestloop = off"):
             await observer.execute(f"ALTER DATABASE {name} SET {setting}")
         testbed.spoiled = True
-        await end_sessions(observer)
+        await end_others(observer)
         yield Watched(testbed, observer)

@@ -1,4 +1,4 @@
-"""Ending the service's sessions, so that their statistics are complete, and having new ones made.
+"""Having a service make new sessions, when its old ones were ended (``checks.testbed.backends``).
 
 A session hands its figures in when it ends, and takes a database's settings when it begins.
 """
@@ -7,27 +7,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
-from typing import Any
-
-import asyncpg
 
 from checks.attachment import Testbed
 from checks.connections import Unanswered
-
-_OTHERS = """
-SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
-WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'
-"""
 
 #: More requests at once than a replica has connections (contract 7.4), and how often they are sent
 #: for it to find that its connections are gone and to make new ones.
 _POOL = 16
 _ROUNDS = 20
-
-
-async def end_sessions(observer: asyncpg.Connection[Any]) -> None:
-    """End all sessions of the database but the observer's own."""
-    await observer.execute(_OTHERS)
 
 
 async def reconnect(testbed: Testbed, replicas: Iterable[int]) -> None:

@@ -21,7 +21,8 @@ from typing import Any
 import asyncpg
 
 from checks.attachment import Testbed
-from checks.load.sessions import end_sessions, reconnect
+from checks.load.sessions import reconnect
+from checks.testbed.backends import end_others
 
 #: No way of reading is forbidden by these, each is dear where there is another.
 _PLANNER = (
@@ -82,11 +83,11 @@ class Reader:
 
         A session hands in what it has counted when it ends: so all are ended before, and after.
         """
-        await end_sessions(self._observer)
+        await end_others(self._observer)
         await reconnect(self._testbed, [self._replica])
         before = await self._read()
         await request()
-        await end_sessions(self._observer)
+        await end_others(self._observer)
         return (await self._read()).since(before)
 
     async def _read(self) -> RowsRead:
@@ -102,5 +103,5 @@ async def reading(testbed: Testbed, replica: int) -> AsyncIterator[Reader]:
         for setting in _PLANNER:
             await observer.execute(f"ALTER DATABASE {name} SET {setting}")
         testbed.spoiled = True
-        await end_sessions(observer)
+        await end_others(observer)
         yield Reader(testbed, observer, replica)

@@ -33,8 +33,8 @@ _HINT = (
 #: Operations of one kind that meet a power cut at most.
 _MOST = 120
 
-#: Operations under way at once; only one of them is struck at a time.
-_AT_ONCE = 8
+#: Operations of each kind under way at once; only one of all is struck at a time.
+_AT_ONCE = 4
 
 #: Look-ups of an operation that come before the PSP's own books show it (contract 9.5).
 _LAGGING = 2
@@ -60,16 +60,14 @@ async def a_crash_has_no_second_effect(
     """Wherever the power is cut, a retry with the same key brings the one effect about."""
     spared = alice.on(testbed.replicas[-1])
     till = await Till.open(spared, psp, fresh)
-    struck: list[Asked] = []
+    cuts = {kind: await possible_cuts(kind, till, testbed) for kind in KINDS}
+    if (wanted := again.wanted()) is not None:
+        cuts = {wanted.what: [wanted.schedule.cut]} if wanted.schedule.cut else {}
     async with Outages.on(testbed, reading(alice, till.account)) as outages:
-        for kind in KINDS:
-            cuts = await possible_cuts(kind, till, testbed)
-            if (wanted := again.wanted()) is not None:
-                cuts = [wanted.schedule.cut] if wanted.schedule.cut and wanted.what == kind else []
-            if cuts:
-                struck += await strike(kind, cuts, till, outages, psp)
+        strikes = (strike(*one, till, outages, psp) for one in cuts.items())
+        struck = await all_of(strikes, hasty=True)
     with probe("the books, when all is settled"):
-        await _nothing_left(till, struck)
+        await _nothing_left(till, [asked for of_kind in struck for asked in of_kind])
         await till.books.agree(Vulnerable, _HINT)
 
 
@@ -95,7 +93,7 @@ async def strike(
     """
     asked = await till.ask([kind] * len(cuts))
     struck = [_Struck(one, cut, outages, psp) for one, cut in zip(asked, cuts, strict=True)]
-    await all_of((one.attack() for one in struck), at_once=_AT_ONCE)
+    await all_of((one.attack() for one in struck), at_once=_AT_ONCE, hasty=True)
     driven = sum(one.driven for one in struck)
     with probe(f"{kind}: all power cuts") as attempt:
         attempt.note(f"Of {len(cuts)} power cuts {driven} were made.")

@@ -64,7 +64,7 @@ class Bench:
         finally:
             await connection.close()
 
-    async def explore(self, debit: Debit, again: str = "") -> Figures:
+    async def explore(self, debit: Debit, again: str = "", *, alike: bool = False) -> Figures:
         self.recorder = Recorder("concurrency/x", again=again)
         past = await asyncpg.connect(self.server.dsn())
 
@@ -84,7 +84,7 @@ class Bench:
             async def nothing(*_: object) -> None:
                 return
 
-            return Contest([send] * count, view, verify, nothing, nothing)
+            return Contest([send] * count, view, verify, nothing, nothing, alike)
 
         try:
             with recording(self.recorder):
@@ -183,6 +183,13 @@ async def test_what_was_explored_is_counted(bench: Bench) -> None:
     (summary,) = bench.recorder.probes()
     assert summary.title == "debit: all interleavings"
     assert summary.notes == (str(figures),)
+
+
+async def test_a_mirror_image_is_left_out(bench: Bench) -> None:
+    figures = await bench.explore(row_lock, alike=True)
+    assert (figures.exist, figures.run, figures.driven) == (3, 3, 3)
+    with pytest.raises(Vulnerable):
+        await bench.explore(check_then_debit, alike=True)
 
 
 async def test_the_decisive_interleaving_is_told(bench: Bench) -> None:

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import asyncpg
 
+from checks.testbed.backends import gone
 from checks.testbed.driving.schedule import Cut
 from checks.testbed.driving.threads import Held, Thread
 from checks.testbed.sql import gate
-
-#: Seconds between two looks at whether a backend has gone, and until it must have.
-_INTERVAL, _GONE = 0.003, 5.0
-
-_LEFT = "SELECT count(*) FROM pg_stat_activity WHERE pid = ANY($1::int[])"
 
 
 async def cut_off(
@@ -42,17 +37,10 @@ async def cut_off(
     if cut.kills and thread.process.kill is not None:
         lost = endpoint.backends
         await thread.process.kill()
-        await _gone(lost, watcher)
+        await gone(lost, watcher)
         return "its process is killed"
     if conversation is None or session is None:
         return ""
     session.end()
-    await _gone((conversation.pid,), watcher)
+    await gone((conversation.pid,), watcher)
     return "its connection is cut"
-
-
-async def _gone(pids: Sequence[int], watcher: asyncpg.Connection[Any]) -> None:
-    async with asyncio.timeout(_GONE):
-        # The server tells nobody when a backend leaves.
-        while await watcher.fetchval(_LEFT, list(pids)):  # noqa: ASYNC110
-            await asyncio.sleep(_INTERVAL)
