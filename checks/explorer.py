@@ -47,12 +47,14 @@ TWO_PREEMPTIONS = 6
 class Figures:
     """How many schedules there are, were run, came out as asked, and took different courses.
 
-    ``undriven`` says of those that did not come out as asked, why. ``contended`` are the tables
-    that a request looks at and later writes. ``opaque`` says that there is more to interrupt than
-    the ends of statements: a statement that looks and writes in itself, a function of the service's
-    own in the database, a schedule that could not be driven, or nothing that could.
+    ``serial`` are the runs of one request after the other, which there were besides. ``undriven``
+    says of those that did not come out as asked, why. ``contended`` are the tables that a request
+    looks at and later writes. ``opaque`` says that there is more to interrupt than the ends of
+    statements: a statement that looks and writes in itself, a function of the service's own in the
+    database, a schedule that could not be driven, or nothing that could.
     """
 
+    serial: int = 0
     exist: int = 0
     run: int = 0
     driven: int = 0
@@ -119,6 +121,7 @@ class Exploration:
     async def _in_turn(self, order: Sequence[int]) -> Solo:
         """One request, and when it has ended, the next: the first one's steps."""
         contest = await self._fresh()
+        self.figures.serial += 1
         self._alike = contest.alike
         title = f"{self._what}: request {', then '.join(str(number + 1) for number in order)}"
         with probe(title, keep=False) as attempt:

@@ -22,7 +22,7 @@ from exercises.patches import PatchError
 from harness.errors import DONE, FOUND, UsageError
 from harness.facts import agree
 from harness.loop import run
-from harness.matrix import Cell, Planned, Totals, judge, outcome, plan
+from harness.matrix import Cell, Planned, Totals, certainty, judge, outcome, plan
 from harness.progress import Progress
 from harness.results import claim_cells, discard
 from harness.session import checking, fresh_seed, prepared, session
@@ -160,7 +160,7 @@ def _print(cells: Sequence[Cell], totals: Totals, seconds: float) -> None:
     table.add_row(Text("all", "bold"), *_counts(totals))
     console = Console(highlight=False, markup=False)
     console.print(table)
-    console.print(f"\n{totals.cells} cells in {seconds:.0f} s.")
+    console.print(f"\n{totals.cells} cells in {seconds:.0f} s.\n{certainty(cells)}")
 
 
 def _counts(totals: Totals) -> list[Text]:

@@ -12,6 +12,7 @@ from checks.catalogue import select
 from checks.evidence import PRECEDENCE, CheckVerdict, Verdict
 from exercises.bank import Flaw, Variant
 from exercises.tree import compose, reference_tree
+from harness.bounds import upper_bound
 
 Outcome = Literal["right", "false_accept", "false_reject", "wrong", "inconclusive", "error"]
 
@@ -154,6 +155,16 @@ def outcome(expected: Verdict, verdict: Verdict) -> Outcome:
     if expected is Verdict.SECURE:
         return "false_reject"
     return "false_accept" if verdict is Verdict.SECURE else "wrong"
+
+
+def certainty(cells: Sequence[Cell]) -> str:
+    """How often flawed code, and sound code, may come out wrong, by what was seen of them."""
+    told = []
+    for what, expected in (("flawed", Verdict.VULNERABLE), ("sound", Verdict.SECURE)):
+        outcomes = [cell.outcome for cell in cells if cell.expected is expected]
+        most = upper_bound(len(outcomes) - outcomes.count("right"), len(outcomes))
+        told.append(f"at most {most * 100:.1f} % of {what} code, by {len(outcomes)} cells")
+    return f"With 95 % confidence, what comes out wrong is {', and '.join(told)}."
 
 
 def _precedence(verdict: CheckVerdict) -> int:

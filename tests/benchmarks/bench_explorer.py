@@ -1,134 +1,165 @@
 """What the explorer finds and takes, beside what a user would do instead: requests all at once.
 
-Every variant of transfer-double-spend is put to both in one run. ``found`` of the explorer is its
-verdict; of simultaneous requests it is the share of rounds in which more was spent than there was.
-The speed is that of the pair of transfers on the reference, preparation and oracle included.
+Every flawed variant of the races, and the reference, is put to both in one run. ``found`` of the
+explorer is the verdict of the flaw's checks; of simultaneous requests it is the share of rounds in
+which the flaw showed. The speed is that of the pair of transfers on the reference, preparation and
+oracle included.
 """
 
-import asyncio
-import contextlib
-import random
-import tempfile
+import argparse
+import statistics
 import time
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
-from pathlib import Path
+from collections import Counter
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+from typing import Any
 
 from checks.attachment import Testbed
-from checks.client import Answer
 from checks.concurrency.spending import HINT, Spending
-from checks.contest import Prepare
-from checks.explorer import explore
+from checks.evidence import Verdict
+from checks.explorer import TWO_PREEMPTIONS, Exploration
 from checks.fresh import Fresh
 from checks.judging import Judge
-from checks.probes import Recorder, recording
+from checks.operations import Tenants
+from checks.registry import Declaration
+from checks.running import CheckRun
 from checks.settings import PATIENT_CLAIMS
-from checks.tenants import Merchant, Platform
-from checks.testbed.broker import Broker
+from checks.tenants import Merchant
 from checks.testbed.control import Control
-from checks.testbed.testbed import Host, Submission
-from checks.verdicts import Vulnerable
+from checks.testbed.testbed import Host
 from exercises.bank import load_bank
-from exercises.tree import Tree, write_tree
 from harness.loop import run
-from harness.matrix import plan
+from harness.matrix import Planned, plan
+from harness.session import fresh_seed
+from tests.benchmarks.simultaneous import ROUNDS
+from tests.benchmarks.variants import Check, Row, checks_of, prepared, repeat, started
 
-FLAW = "transfer-double-spend"
-ROUNDS = 20
-AT_ONCE = (2, 10, 50)
-#: Seconds within which requests arrive, where they do not all arrive together.
-JITTER = 0.02
+#: Rounds of so many requests at once, with and without jitter.
+TIMES = 20
+WAYS = tuple((count, jitter) for jitter in (False, True) for count in (2, 10, 50))
 
+#: Schedules a second that are wanted, and seconds that the sweep of one preemption may take.
+WANTED, SWEEP = 30, 2.0
 
-@dataclass(frozen=True)
-class Row:
-    """One variant: whether the explorer found it, in which time; and the rounds that did.
+#: Explorations that are timed, after so many that are not.
+WARM, TIMED = 1, 5
 
-    ``speed`` is in schedules a second, on the pair of transfers, where all of them were run.
-    """
-
-    variant: str
-    found: bool
-    seconds: float
-    speed: float
-    rounds: tuple[tuple[int, float], ...]
+_BENCH = Declaration("bench/explorer", "bench", None, "", settings=PATIENT_CLAIMS, exclusive=True)
 
 
-@contextlib.asynccontextmanager
-async def testbed(host: Host, tree: Tree) -> AsyncIterator[Testbed]:
-    """A testbed around a variant, without a worker."""
-    with tempfile.TemporaryDirectory(prefix="assay-bench-") as name:
-        write_tree(tree, Path(name) / "submission")
-        async with (
-            Submission.prepare(host, Path(name) / "submission") as submission,
-            Broker.open(submission) as broker,
-            await Control.connect(broker.socket) as control,
-        ):
-            settings = dict(PATIENT_CLAIMS)
-            lease = await control.lease("exclusive", worker=False, settings=settings)
-            lent = Testbed(control, lease)
-            yield lent
-            await lent.close()
+@dataclass
+class Found:
+    """What was found of a flaw's variants, and the seconds that it took."""
+
+    variants: int = 0
+    found: int = 0
+    seconds: float = 0.0
+    rounds: Counter[tuple[int, bool]] = field(default_factory=Counter)
+    took: dict[tuple[int, bool], float] = field(default_factory=lambda: dict.fromkeys(WAYS, 0.0))
 
 
-async def at_once(prepare: Prepare, count: int, jitter: float) -> bool:
-    """One round: so many requests at once, over all replicas; whether too much was spent."""
-    contest = await prepare(count)
-
-    async def send(number: int) -> Answer:
-        await asyncio.sleep(random.uniform(0, jitter))
-        return await contest.requests[number](number % 2)
-
-    answers = await asyncio.gather(*(send(number) for number in range(count)))
-    try:
-        contest.verify(answers, await contest.view())
-    except Vulnerable:
-        return True
-    return False
+async def apart(testbed: Testbed, body: Callable[..., Coroutine[Any, Any, None]]) -> None:
+    """Run something as a check is run."""
+    attempt = CheckRun(_BENCH, testbed, fresh_seed())
+    verdict = await attempt.decide(Check(_BENCH, body).begin(attempt))
+    if verdict.verdict is not Verdict.SECURE:
+        raise RuntimeError(verdict.because)
 
 
-async def measure(host: Host, label: str, tree: Tree) -> Row:
-    async with testbed(host, tree) as lent:
-        fresh = Fresh(7, label)
-        platform = Platform(lent.connections, lent.lease.admin_token, fresh)
-        alice, bob = (Merchant(name, platform, Fresh(7, name)) for name in ("alice", "bob"))
-        with recording(Recorder("bench/explorer")):
-            await alice.open()
-            await bob.open()
-            spending = await Spending.open(alice, bob, fresh)
-            began, found, speed = time.perf_counter(), True, 0.0
-            with contextlib.suppress(Vulnerable):
-                figures = await explore(lent, spending.transfers, "transfer", Judge(HINT))
-                speed = figures.run / (time.perf_counter() - began)
-                await explore(lent, spending.with_a_reversal, "debit", Judge(HINT))
-                found = False
-            seconds = time.perf_counter() - began
-            rounds = []
-            for jitter in (0.0, JITTER):
-                for count in AT_ONCE:
-                    began = time.perf_counter()
-                    hits = [await at_once(spending.transfers, count, jitter) for _ in range(ROUNDS)]
-                    rounds.append((sum(hits), time.perf_counter() - began))
-    return Row(label, found, seconds, speed, tuple(rounds))
+async def by_rounds(control: Control, flaw: str, found: Found) -> None:
+    """Simultaneous requests, in each way."""
+
+    async def rounds(tenants: Tenants) -> None:
+        for way in WAYS:
+            began = time.perf_counter()
+            for _ in range(TIMES):
+                one = await ROUNDS[flaw](tenants, way[0])
+                found.rounds[way] += await one.found(jitter=way[1])
+            found.took[way] += time.perf_counter() - began
+
+    async with started(control, _BENCH) as testbed:
+        await apart(testbed, rounds)
 
 
-async def measure_all() -> list[Row]:
-    bank = load_bank(only=[FLAW])
-    cells = plan(list(bank.flaws.values()), 1)
+async def by_checks(control: Control, planned: Planned, found: Found) -> None:
+    """The flaw's checks, until one has found it."""
+    began = time.perf_counter()
+    for check in checks_of(planned.flaw.id):
+        row = Row(planned)
+        await repeat(control, check, row, 1)
+        if row.verdicts == [Verdict.VULNERABLE]:
+            found.found += 1
+            break
+    found.seconds += time.perf_counter() - began
+    found.variants += 1
+
+
+async def compare(host: Host, flaw: str) -> tuple[Found, Found]:
+    """What is found of a flaw's variants, and, wrongly, of the reference."""
+    flawed, sound = Found(), Found()
+    for planned in plan([load_bank(only=[flaw]).flaws[flaw]], 1):
+        if planned.variant is not None and planned.expected is Verdict.SECURE:
+            continue
+        of_kind = sound if planned.variant is None else flawed
+        async with prepared(host, planned) as control:
+            await by_checks(control, planned, of_kind)
+            await by_rounds(control, flaw, of_kind)
+    return flawed, sound
+
+
+async def speed(host: Host) -> None:
+    """What a schedule takes, on the pair of transfers on the reference: the median of some runs."""
+
+    async def pair(alice: Merchant, bob: Merchant, fresh: Fresh, testbed: Testbed) -> None:
+        spending = await Spending.open(alice, bob, fresh)
+        sweeps, rates = [], []
+        for _ in range(WARM + TIMED):
+            for two in (0, TWO_PREEMPTIONS):
+                exploration = Exploration(testbed, spending.transfers, "transfer", Judge(HINT))
+                began = time.perf_counter()
+                await exploration.walk(await exploration.solos(), two)
+                took = time.perf_counter() - began
+                figures = exploration.figures
+                if two:
+                    rates.append((figures.serial + figures.run) / took)
+                else:
+                    sweeps.append(took)
+        swept, rate = statistics.median(sweeps[WARM:]), statistics.median(rates[WARM:])
+        print(
+            f"\n{rate:.0f} schedules a second on the reference ({WANTED} at least), those of the"
+            f" serial orders among them; one preemption in {swept:.2f} s ({SWEEP:g} at most)."
+        )
+
+    (reference, *_) = plan([load_bank().flaws["transfer-double-spend"]], 1)
+    async with prepared(host, reference) as control, started(control, _BENCH) as testbed:
+        await apart(testbed, pair)
+
+
+def told(flaw: str, what: str, found: Found) -> str:
+    """One line of the table."""
+    rounds = TIMES * found.variants
+    shares = (f"{found.rounds[way] / rounds:6.0%} {found.took[way] / rounds:5.2f}" for way in WAYS)
+    checks = f"{found.found:3} of {found.variants:2} {found.seconds / found.variants:6.2f}"
+    return f"{flaw:24} {what:10} {checks}  " + " ".join(shares)
+
+
+async def measure(flaws: list[str]) -> None:
+    heads = (f"{count:2} at once{' ~' if jitter else '  '}" for count, jitter in WAYS)
+    print("Share found, and seconds for each variant or round; ~ with jitter of their arrival.")
+    print(f"{'flaw':24} {'code':10} {'by checks':>16}  " + " ".join(heads))
     async with Host.open(trusted=True) as host:
-        return [await measure(host, cell.label, cell.tree()) for cell in cells]
+        for flaw in flaws:
+            flawed, sound = await compare(host, flaw)
+            print(
+                told(flaw, "flawed", flawed), told(flaw, "reference", sound), sep="\n", flush=True
+            )
+        await speed(host)
 
 
 def main() -> None:
-    rows = run(measure_all())
-    heads = [f"{count} at once" for count in AT_ONCE] + [f"{count}, jitter" for count in AT_ONCE]
-    print(f"{'variant':34} {'explorer':>16}  " + "  ".join(f"{head:>14}" for head in heads))
-    for row in rows:
-        verdict = f"{'found' if row.found else 'nothing':>7} {row.seconds:6.2f} s"
-        plain = "  ".join(f"{hits:3}/{ROUNDS} {took:6.2f} s" for hits, took in row.rounds)
-        print(f"{row.variant:34} {verdict:>16}  {plain}")
-    reference = next(row for row in rows if row.variant == "reference")
-    print(f"{reference.speed:.0f} schedules a second on the reference; at least 30 are wanted.")
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--flaw", action="append", choices=ROUNDS, help="may be repeated")
+    run(measure(parser.parse_args().flaw or list(ROUNDS)))
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from checks.catalogue import select
 from checks.evidence import CheckVerdict, Verdict
 from exercises.bank import Flaw, Variant
 from exercises.lesson import Lesson
-from harness.matrix import Cell, Planned, Totals, judge, outcome, plan
+from harness.matrix import Cell, Planned, Totals, certainty, judge, outcome, plan
 
 LESSON = Lesson(wrong="w", why="y", fix="f", trade_offs="t", questions="q")
 
@@ -142,23 +142,35 @@ def test_what_a_broken_check_blocks_is_its_fault_alone() -> None:
     assert judge(cell("decoy:x"), verdicts)[0] is V.BROKEN
 
 
+def ended(expected: Verdict, verdict: Verdict) -> Cell:
+    return Cell(
+        flaw="f",
+        variant="v",
+        expected=expected,
+        verdict=verdict,
+        repeat=1,
+        seconds=0.0,
+        seed=0,
+        outcome=outcome(expected, verdict),
+    )
+
+
 @given(st.lists(st.tuples(st.sampled_from([V.SECURE, V.VULNERABLE]), st.sampled_from(list(V)))))
 def test_totals_count_every_cell_once(pairs: list[tuple[Verdict, Verdict]]) -> None:
-    cells = [
-        Cell(
-            flaw="f",
-            variant="v",
-            expected=expected,
-            verdict=verdict,
-            repeat=1,
-            seconds=0.0,
-            seed=0,
-            outcome=outcome(expected, verdict),
-        )
-        for expected, verdict in pairs
-    ]
+    cells = [ended(*pair) for pair in pairs]
     totals = Totals.of(cells)
     counts = totals.model_dump()
     right = sum(expected is verdict for expected, verdict in pairs)
     assert counts.pop("cells") == right + sum(counts.values()) == len(pairs)
     assert totals.clean == (right == len(pairs))
+
+
+def test_what_was_seen_bounds_what_may_be() -> None:
+    cells = [ended(V.VULNERABLE, V.VULNERABLE)] * 59 + [ended(V.SECURE, V.SECURE)] * 29
+    assert certainty(cells) == (
+        "With 95 % confidence, what comes out wrong is at most 5.0 % of flawed code, by 59 cells,"
+        " and at most 9.8 % of sound code, by 29 cells."
+    )
+    wrong = ended(V.SECURE, V.INCONCLUSIVE)
+    assert "at most 14.9 % of sound code, by 30 cells" in certainty([*cells, wrong])
+    assert "at most 100.0 % of sound code, by 0 cells" in certainty(cells[:59])

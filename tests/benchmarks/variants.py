@@ -1,0 +1,177 @@
+"""The checks of race flaws, run over and over on each variant, without a pytest session around.
+
+A service is started once for each check; each run has merchants and amounts of its own.
+"""
+
+import asyncio
+import contextlib
+import importlib
+import inspect
+import statistics
+import tempfile
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from checks.attachment import Testbed
+from checks.catalogue import files
+from checks.evidence import PRECEDENCE, Verdict
+from checks.operations import Tenants
+from checks.registry import Declaration, declaration_of
+from checks.running import CheckRun
+from checks.testbed.broker import Broker
+from checks.testbed.control import Control
+from checks.testbed.errors import SubmissionError
+from checks.testbed.lending import SHARED_SETTINGS
+from checks.testbed.testbed import Host, Submission
+from exercises.tree import write_tree
+from harness.matrix import Planned
+from harness.session import fresh_seed
+
+#: The flaws whose checks drive requests step by step.
+RACES = (
+    "transfer-double-spend",
+    "over-refund-race",
+    "capture-twice",
+    "account-lost-update",
+    "transfer-deadlock",
+    "serialization-500",
+    "idempotency-claim-race",
+    "idempotency-restart",
+)
+
+
+@dataclass(frozen=True)
+class Check:
+    """A check, to be run without pytest."""
+
+    declaration: Declaration
+    body: Callable[..., Coroutine[Any, Any, None]]
+
+    def begin(self, run: CheckRun) -> Coroutine[Any, Any, None]:
+        """Its body, with all that it asks for, as ``checks.plugin`` hands it out."""
+        wanted = set(inspect.signature(self.body).parameters)
+        given: dict[str, Any] = {
+            "testbed": run.testbed,
+            "psp": run.testbed.psp,
+            "fresh": run.fresh,
+            "platform": run.platform,
+        }
+        merchants = wanted & {"alice", "bob", "carol"} | ({"alice", "bob"} & ({"tenants"} & wanted))
+        given |= {name: run.merchant(name) for name in sorted(merchants)}
+        if "tenants" in wanted:
+            alice, bob = run.merchant("alice"), run.merchant("bob")
+            given["tenants"] = Tenants(alice, bob, run.platform, run.testbed.psp, run.fresh)
+        return self.body(**{name: given[name] for name in wanted})
+
+
+@dataclass
+class Row:
+    """What came of the runs of one variant: a verdict and seconds for each."""
+
+    planned: Planned
+    verdicts: list[Verdict] = field(default_factory=list)
+    seconds: list[float] = field(default_factory=list)
+    because: str = ""
+
+    @property
+    def wrong(self) -> int:
+        """How many came out otherwise than expected."""
+        return sum(verdict is not self.planned.expected for verdict in self.verdicts)
+
+    @property
+    def median(self) -> float:
+        """Seconds of a run."""
+        return statistics.median(self.seconds)
+
+    def add(self, number: int, verdict: Verdict, seconds: float) -> None:
+        """What one of the flaw's checks came to in the run of that number."""
+        if number == len(self.verdicts):
+            self.verdicts.append(verdict)
+            self.seconds.append(seconds)
+        else:
+            self.verdicts[number] = min(self.verdicts[number], verdict, key=PRECEDENCE.index)
+            self.seconds[number] += seconds
+
+
+@cache
+def checks_of(flaw: str) -> tuple[Check, ...]:
+    """The flaw's own checks."""
+    modules = (
+        importlib.import_module(f"checks.{path.parent.name}.{path.stem}") for path in files()
+    )
+    functions = (value for module in modules for value in vars(module).values())
+    declared = ((declaration_of(function), function) for function in functions)
+    return tuple(Check(one, body) for one, body in declared if one is not None and one.flaw == flaw)
+
+
+@contextlib.asynccontextmanager
+async def prepared(host: Host, planned: Planned) -> AsyncIterator[Control]:
+    """A variant, ready to be started."""
+    with tempfile.TemporaryDirectory(prefix="assay-bench-") as name:
+        write_tree(planned.tree(), Path(name) / "submission")
+        async with (
+            Submission.prepare(host, Path(name) / "submission") as submission,
+            Broker.open(submission) as broker,
+            await Control.connect(broker.socket) as control,
+        ):
+            yield control
+
+
+@contextlib.asynccontextmanager
+async def started(control: Control, declaration: Declaration) -> AsyncIterator[Testbed]:
+    """A testbed as a check wants it, whether it would share one or not."""
+    settings = declaration.settings if declaration.exclusive else SHARED_SETTINGS
+    lease = await control.lease(
+        "exclusive",
+        worker=declaration.worker,
+        settings=dict(settings),
+        replicas=declaration.replicas,
+    )
+    testbed = Testbed(control, lease)
+    try:
+        yield testbed
+    finally:
+        await testbed.close()
+        await control.release(lease)
+
+
+async def repeat(control: Control, check: Check, row: Row, runs: int) -> None:
+    """Run one check so many times on one testbed, and add what came of it to the row."""
+    asked = [one.declaration.id for one in checks_of(row.planned.flaw.id)]
+    try:
+        async with started(control, check.declaration) as testbed:
+            for number in range(runs):
+                run = CheckRun(check.declaration, testbed, fresh_seed(), asked)
+                verdict = await run.decide(check.begin(run))
+                row.add(number, verdict.verdict, verdict.seconds)
+                if verdict.verdict not in (Verdict.SECURE, row.planned.expected):
+                    row.because = verdict.because
+                await testbed.psp.lift()
+    except SubmissionError as failure:
+        row.add(0, Verdict.BROKEN, 0.0)
+        row.because = str(failure)
+
+
+async def measure(host: Host, planned: Planned, runs: int, room: asyncio.Semaphore) -> Row:
+    """A variant's row. What found a flawed one is what is run again."""
+    row = Row(planned)
+    async with room, prepared(host, planned) as control:
+        checks: Sequence[Check] = checks_of(planned.flaw.id)
+        if planned.expected is Verdict.VULNERABLE:
+            checks = await _deciding(control, planned, checks)
+        for check in checks:
+            await repeat(control, check, row, runs)
+    return row
+
+
+async def _deciding(control: Control, planned: Planned, checks: Sequence[Check]) -> Sequence[Check]:
+    """The first check that finds a flawed variant; all, if none does."""
+    for check in checks:
+        trial = Row(planned)
+        await repeat(control, check, trial, 1)
+        if not trial.wrong:
+            return [check]
+    return checks
