@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import comb
+from math import exp, lgamma, log, log1p
 
 #: Halvings of the range in which a bound is looked for: as fine as a float.
 _HALVINGS = 60
@@ -32,6 +32,12 @@ def upper_bound(seen: int, runs: int, confidence: float = 0.95) -> float:
 def _at_most(seen: int, runs: int, share: float) -> float:
     """The probability of seeing it at most so often, where it happens in that share of runs."""
     return sum(
-        comb(runs, count) * share**count * (1 - share) ** (runs - count)
+        exp(
+            lgamma(runs + 1)
+            - lgamma(count + 1)
+            - lgamma(runs - count + 1)
+            + count * log(share)
+            + (runs - count) * log1p(-share)
+        )
         for count in range(seen + 1)
     )

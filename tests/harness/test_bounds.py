@@ -16,7 +16,7 @@ def test_of_what_was_never_seen_the_bound_is_about_three_by_the_number_of_runs()
     assert upper_bound(0, 300) == pytest.approx(3 / 300, rel=0.01)
 
 
-@given(st.integers(1, 400).flatmap(lambda runs: st.tuples(st.integers(0, runs - 1), st.just(runs))))
+@given(st.integers(1, 200).flatmap(lambda runs: st.tuples(st.integers(0, runs - 1), st.just(runs))))
 def test_at_the_bound_so_few_are_seen_once_in_twenty_times(case: tuple[int, int]) -> None:
     seen, runs = case
     share = upper_bound(seen, runs)
