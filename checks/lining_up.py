@@ -12,9 +12,10 @@ from functools import partial
 from checks.again import wanted
 from checks.client import Answer
 from checks.contest import Prepare
-from checks.explorer import Figures
+from checks.explorer import Figures, explore
 from checks.gate import Race, race
 from checks.ground import Ground
+from checks.judging import Judge
 from checks.probes import probe
 from checks.tables import bare, tables_written
 from checks.terms import CONTRACT, Terms
@@ -22,6 +23,13 @@ from checks.verdicts import Inconclusive
 
 #: Requests in a contest, of which one may succeed.
 RACERS = 3
+
+
+async def contend(
+    ground: Ground, prepare: Prepare, what: str, judge: Judge, terms: Terms = CONTRACT
+) -> None:
+    """Explore two requests of a contest, and line more of them up where that has not shown all."""
+    await line_up(ground, prepare, what, await explore(ground, prepare, what, judge, terms))
 
 
 async def line_up(ground: Ground, prepare: Prepare, what: str, explored: Figures) -> None:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from checks import contract
 from checks.attachment import Testbed
 from checks.concurrency.renaming import HINT, Renaming
-from checks.explorer import explore
 from checks.fresh import Fresh
 from checks.judging import Judge
-from checks.lining_up import line_up
+from checks.lining_up import contend
 from checks.registry import check
 from checks.settings import PATIENT_CLAIMS
 from checks.tenants import Merchant
@@ -30,5 +29,4 @@ async def no_rename_is_lost(alice: Merchant, bob: Merchant, testbed: Testbed, fr
         (renaming.with_a_transfer, "payer update"),
         (renaming.with_a_deposit, "payee update"),
     ):
-        explored = await explore(testbed, prepare, what, Judge(HINT))
-        await line_up(testbed, prepare, what, explored)
+        await contend(testbed, prepare, what, Judge(HINT))

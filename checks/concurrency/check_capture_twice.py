@@ -8,10 +8,9 @@ from checks import contract
 from checks.attachment import Psp, Testbed
 from checks.concurrency.capturing import HINT, Capturing
 from checks.expectations import ambiguous
-from checks.explorer import explore
 from checks.fresh import Fresh
 from checks.judging import Judge
-from checks.lining_up import line_up
+from checks.lining_up import contend
 from checks.probes import probe
 from checks.processor import effects
 from checks.registry import check
@@ -33,8 +32,7 @@ async def an_authorisation_is_captured_once(
     """Captures that come at once take an authorised payment once."""
     capturing = await Capturing.open(alice, psp, fresh)
     prepare = partial(capturing.contest, (None, None, capturing.parts[0]))
-    explored = await explore(testbed, prepare, "capture", Judge(HINT))
-    await line_up(testbed, prepare, "capture", explored)
+    await contend(testbed, prepare, "capture", Judge(HINT))
 
 
 @check(
@@ -50,8 +48,7 @@ async def a_part_is_captured_once(
     """Captures of parts, which fit into the authorised amount together, are one at most."""
     capturing = await Capturing.open(alice, psp, fresh)
     prepare = partial(capturing.contest, capturing.parts)
-    explored = await explore(testbed, prepare, "partial capture", Judge(HINT))
-    await line_up(testbed, prepare, "partial capture", explored)
+    await contend(testbed, prepare, "partial capture", Judge(HINT))
 
 
 @check(

@@ -11,10 +11,9 @@ from checks.books import Books
 from checks.client import Answer
 from checks.contest import Contest, View, callers_of, posting, reading
 from checks.expectations import ambiguous
-from checks.explorer import explore
 from checks.fresh import Fresh
 from checks.judging import Judge
-from checks.lining_up import RACERS, line_up
+from checks.lining_up import RACERS, contend
 from checks.probes import probe
 from checks.processor import effects
 from checks.registry import check
@@ -91,8 +90,7 @@ async def refunds_never_exceed_the_capture(
         ]
         return Contest(requests, view, verify, agree, reading(alice, payee))
 
-    explored = await explore(testbed, prepare, "refund", Judge(_HINT))
-    await line_up(testbed, prepare, "refund", explored)
+    await contend(testbed, prepare, "refund", Judge(_HINT))
 
 
 @check(

@@ -6,10 +6,9 @@ from checks import contract
 from checks.attachment import Testbed
 from checks.concurrency.lost_races import CHARGED
 from checks.concurrency.spending import HINT, Spending
-from checks.explorer import explore
 from checks.fresh import Fresh
 from checks.judging import Judge
-from checks.lining_up import line_up
+from checks.lining_up import contend
 from checks.registry import check
 from checks.settings import PATIENT_CLAIMS
 from checks.tenants import Merchant
@@ -28,5 +27,4 @@ async def transfers_never_overdraw(
     """Transfers that come at once spend an account's money once."""
     spending = await Spending.open(alice, bob, fresh)
     for prepare, what in ((spending.transfers, "transfer"), (spending.with_a_reversal, "debit")):
-        explored = await explore(testbed, prepare, what, Judge(HINT, CHARGED))
-        await line_up(testbed, prepare, what, explored)
+        await contend(testbed, prepare, what, Judge(HINT, CHARGED))

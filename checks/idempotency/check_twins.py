@@ -11,10 +11,9 @@ from checks.attachment import Testbed
 from checks.client import Answer
 from checks.concurrency.lost_races import CHARGED
 from checks.contest import Contest, View, reading
-from checks.explorer import explore
 from checks.idempotency.effects import once
 from checks.judging import Judge
-from checks.lining_up import line_up
+from checks.lining_up import contend
 from checks.operations import OPERATIONS, Tenants
 from checks.registry import check
 from checks.settings import PATIENT_CLAIMS
@@ -53,8 +52,7 @@ async def twins_execute_once(tenants: Tenants, testbed: Testbed) -> None:
             continue
         tested += 1
         prepare, what = partial(_twins, tenants, name), f"{name} under one key"
-        explored = await explore(testbed, prepare, what, _JUDGE, _TERMS)
-        await line_up(testbed, prepare, what, explored)
+        await contend(testbed, prepare, what, _JUDGE, _TERMS)
     if not tested:
         raise NotReached("No operation holds a retry back even when it comes later.", _RETRY)
 
