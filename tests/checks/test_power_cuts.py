@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
+from dataclasses import dataclass, field
+from typing import cast
 
-from checks.power_cuts import described, power_cuts
+import pytest
+from multidict import CIMultiDict
+
+from checks.attachment import Testbed
+from checks.client import Answer
+from checks.interleaving import Run
+from checks.power_cuts import Outages, described, power_cuts
 from checks.testbed.driving.schedule import Cut, Interleaving, Place, Schedule, Step
 
 INSERT, COMMIT, CALL = "insert into a (x) values (?)", "commit", "psp POST /captures"
@@ -69,3 +78,41 @@ def test_cuts_in_words() -> None:
         "the replica is killed before psp POST /captures",
         "the replica is killed before psp POST /captures is answered",
     ]
+
+
+@dataclass
+class Bed:
+    """As much of a testbed as outages use, whose replicas start when they are told to."""
+
+    replicas: range = field(default_factory=lambda: range(2))
+    killed: set[int] = field(default_factory=set)
+    up: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def start(self, replica: int) -> None:
+        await self.up.wait()
+        self.killed.discard(replica)
+
+
+async def test_who_waits_for_a_replica_may_be_stopped_and_it_starts_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def interleaved(*_: object, **__: object) -> Run:
+        return Run((), Interleaving(schedule=Schedule(), steps=(), driven=True))
+
+    async def read(replica: int) -> Answer:
+        return Answer("GET /", 200, CIMultiDict(), b"", None, replica)
+
+    monkeypatch.setattr("checks.power_cuts.interleave", interleaved)
+    bed = Bed()
+    async with Outages.on(cast(Testbed, bed), read) as outages:
+        kill = Cut(at=Place(thread=0, shape=CALL, occurrence=1), kills=True)
+        await outages.make(kill, read)
+        waiting = asyncio.create_task(outages.make(kill, read))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        assert bed.killed == {0}
+        bed.up.set()
+    assert bed.killed == set()
