@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Decimal
+from fractions import Fraction
 from typing import Any, Self
 
 #: ISO 4217 exponents that are not 2, among the currencies that the checks use.
-_EXPONENTS = {"JPY": 0, "KRW": 0, "ISK": 0, "VND": 0, "KWD": 3, "BHD": 3, "OMR": 3}
+_EXPONENTS = {
+    **dict.fromkeys(("JPY", "KRW", "ISK", "VND"), 0),
+    **dict.fromkeys(("KWD", "BHD", "OMR", "JOD", "TND"), 3),
+}
 
 #: Hundredths of a per cent in a whole.
 _BASIS = 10_000
@@ -64,7 +68,13 @@ def money(text: str) -> Money:
     return Money(int(minor), currency)
 
 
-def fee(captured: Money, basis_points: int = 150) -> Money:
-    """The fee on a capture: captured x FEE_BPS / 10,000, half to even (contract 6.15)."""
-    exact = Decimal(captured.amount) * basis_points / _BASIS
-    return Money(int(exact.quantize(Decimal(1), rounding=ROUND_HALF_EVEN)), captured.currency)
+def fee(amount: Money, basis_points: int = 150) -> Money:
+    """A fee: an amount x basis points / 10,000, half to even (contract 6.15, 10.2)."""
+    exact = Decimal(amount.amount) * basis_points / _BASIS
+    return Money(int(exact.quantize(Decimal(1), rounding=ROUND_HALF_EVEN)), amount.currency)
+
+
+def converted(sold: Money, rate: Decimal, currency: str) -> Money:
+    """What an amount buys in another currency, rounded down to a minor unit (contract 10.2)."""
+    scale = Fraction(10) ** (exponent(currency) - exponent(sold.currency))
+    return Money(int(sold.amount * Fraction(rate) * scale), currency)

@@ -15,50 +15,37 @@ import asyncpg
 from checks.connections import Connections
 from checks.evidence import JournalEntry
 from checks.probes import current
+from checks.testbed import outside
 from checks.testbed.control import Control, Replica, SqlCount, SqlSession
 from checks.testbed.driving.schedule import Interleaving, Schedule
-from checks.testbed.faults import FaultKind, Operation
 from checks.testbed.lease import Lease
 
 
-class Psp:
-    """The PSP simulator of a testbed: scripted out of band, its journal read."""
-
-    def __init__(self, control: Control, lease: Lease) -> None:
-        self._control = control
-        self._lease = lease
-
-    async def fault(
-        self, kind: FaultKind, *operations: Operation, token: str | None = None, **options: Any
-    ) -> str:
-        """Script a fault (``checks.testbed.faults.Fault``) until it is lifted; gives its id."""
-        return await self._control.psp_fault(
-            self._lease, kind, operations=operations, token=token, **options
-        )
-
-    async def lift(self, fault: str | None = None) -> None:
-        """End one fault, or all."""
-        await self._control.psp_lift(self._lease, fault)
-
-    async def publish(self, path: str, body: str) -> str:
-        """Have something to be fetched at a URL that the service can reach; gives the URL."""
-        return await self._control.psp_publish(self._lease, path, body)
+class Psp(outside.Psp):
+    """The PSP simulator of a testbed; what is read of its journal goes into the current probe."""
 
     async def journal(self, card: str | None = None, *, since: int = 0) -> tuple[JournalEntry, ...]:
-        """What the PSP was asked about a card, in order; it goes into the current probe too."""
-        entries = await self._control.psp_journal(self._lease, since=since, token=card)
-        current()[1].journal(entries)
-        return entries
+        """What the PSP was asked about a card, in order."""
+        return _recorded(await super().journal(card, since=since))
 
-    async def wait(self, card: str, entries: int, seconds: float) -> tuple[JournalEntry, ...]:
+    async def wait(
+        self, card: str | None, entries: int, seconds: float
+    ) -> tuple[JournalEntry, ...]:
         """The journal of a card as soon as it holds so many entries, or after so many seconds."""
-        found = await self._control.psp_wait(self._lease, entries, seconds, token=card)
-        current()[1].journal(found)
-        return found
+        return _recorded(await super().wait(card, entries, seconds))
 
-    async def under_way(self, card: str) -> int:
-        """How many calls about a card wait for the PSP's answer."""
-        return await self._control.psp_under_way(self._lease, token=card)
+
+class Fx(outside.Fx):
+    """The FX simulator of a testbed; what is read of its journal goes into the current probe."""
+
+    async def journal(self, base: str, quote: str) -> tuple[JournalEntry, ...]:
+        """What the provider was asked about a pair, in order."""
+        return _recorded(await super().journal(base, quote))
+
+
+def _recorded(entries: tuple[JournalEntry, ...]) -> tuple[JournalEntry, ...]:
+    current()[1].journal(entries)
+    return entries
 
 
 class Driving:
@@ -102,6 +89,7 @@ class Testbed:
         self.lease = lease
         self.connections = Connections(lease.replicas)
         self.psp = Psp(control, lease)
+        self.fx = Fx(control, lease)
         self.driving = Driving(control, lease)
         #: Set by a check that leaves the testbed as no other should find it.
         self.spoiled = False
@@ -130,6 +118,10 @@ class Testbed:
         """Start a killed replica again."""
         await self.control.replica_start(self.lease, replica)
         self.killed.discard(replica)
+
+    async def lift(self) -> None:
+        """Have every simulator behave again."""
+        await self.control.lift(self.lease)
 
     @asynccontextmanager
     async def observer(self) -> AsyncIterator[asyncpg.Connection[Any]]:

@@ -47,6 +47,13 @@ _TRADES = [
 ]
 
 
+#: Currencies whose minor units have no, two and three digits.
+_CURRENCIES = (
+    ("JPY", "KRW", "ISK"),
+    ("EUR", "USD", "CHF", "SEK", "PLN", "AUD", "CAD", "CZK"),
+    ("KWD", "BHD", "OMR", "JOD", "TND"),
+)
+
 #: 1.5 % of every such number of minor units, and half as many more, is a tie.
 _TIES = 200
 
@@ -83,6 +90,11 @@ class Fresh:
     def number(self, low: int, high: int) -> int:
         """An integer between two bounds, both included."""
         return self.random.randint(low, high)
+
+    def pair(self) -> tuple[str, str]:
+        """Two currencies whose minor units have other digits; none is the pound."""
+        first, second = self.random.sample(_CURRENCIES, 2)
+        return self.random.choice(first), self.random.choice(second)
 
     def money(self, low: int, high: int, currency: str = "GBP") -> Money:
         """An amount of that many minor units, bounds included, whose fee of 1.5 % is no tie.

@@ -89,7 +89,7 @@ class Garage:
             finally:
                 await testbed.close()
                 if borrowed.sound:
-                    await testbed.psp.lift()
+                    await testbed.lift()
                     idle.append(_Parked(parked.lease, frozenset(testbed.killed)))
                 else:
                     await self._control.release(parked.lease)

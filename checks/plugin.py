@@ -19,7 +19,7 @@ import pytest
 import uvloop
 from _pytest.runner import runtestprotocol
 
-from checks.attachment import Psp, Testbed
+from checks.attachment import Fx, Psp, Testbed
 from checks.catalogue import select, validate
 from checks.evidence import CheckVerdict, Verdict
 from checks.fresh import Fresh
@@ -185,6 +185,12 @@ def testbed(check_run: CheckRun) -> Testbed:
 def psp(testbed: Testbed) -> Psp:
     """The PSP simulator."""
     return testbed.psp
+
+
+@pytest.fixture
+def fx(testbed: Testbed) -> Fx:
+    """The FX simulator."""
+    return testbed.fx
 
 
 @pytest.fixture

@@ -149,7 +149,7 @@ class Scheduler:
         if self._shared is not None and self._shared.done() and not self._shared.exception():
             testbed = self._shared.result()
             with suppress(TestbedError):
-                await testbed.psp.lift()
+                await testbed.lift()
                 if self._sound and not testbed.spoiled and not testbed.killed:
                     lease = testbed.lease
         self._garage.hand_on(lease)

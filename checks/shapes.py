@@ -23,7 +23,16 @@ PaymentStatus = Literal[
     "refunded",
 ]
 RefundStatus = Literal["pending", "succeeded", "failed", "unknown"]
-EntryKind = Literal["deposit", "transfer", "transfer_reversal", "capture", "refund"]
+EntryKind = Literal[
+    "deposit",
+    "transfer",
+    "transfer_reversal",
+    "capture",
+    "refund",
+    "conversion_sale",
+    "conversion_purchase",
+]
+QuoteStatus = Literal["open", "executed", "expired"]
 Role = Literal["owner", "operator", "viewer"]
 
 
@@ -145,6 +154,27 @@ class Payment(Read):
     def url(self) -> str:
         """Where it is."""
         return f"/v1/payments/{self.id}"
+
+
+class Quote(Read):
+    """A quote (10.1); ``rate`` is a decimal string."""
+
+    id: Annotated[StrictStr, Field(pattern="^qt_.+")]
+    from_: Annotated[StrictStr, Field(alias="from")]
+    to: StrictStr
+    sell: Amount
+    fee: Amount
+    buy: Amount
+    rate: Annotated[StrictStr, Field(pattern=r"^[0-9]+(\.[0-9]+)?$")]
+    status: QuoteStatus
+    expires_at: AwareDatetime
+    executed_at: AwareDatetime | None
+    created_at: AwareDatetime
+
+    @property
+    def url(self) -> str:
+        """Where it is."""
+        return f"/v1/quotes/{self.id}"
 
 
 class ClientAccount(Read):

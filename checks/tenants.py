@@ -25,6 +25,7 @@ from checks.shapes import (
     MerchantAccount,
     Page,
     Payment,
+    Quote,
     Refund,
     Token,
     Transfer,
@@ -220,6 +221,13 @@ class Merchant:
         """Give a received transfer back."""
         answer = await self._act(f"{transfer.url}/reversal", {})
         return answer.expect(201).read(Transfer)
+
+    # Quotes -------------------------------------------------------------------------------------
+
+    async def quote(self, source: Account, target: Account, amount: Money) -> Quote:
+        """Have a conversion priced."""
+        body = transfer_body(source, target, amount)
+        return (await self.post("/v1/quotes", body)).expect(201).read(Quote)
 
     # Payments -----------------------------------------------------------------------------------
 

@@ -17,6 +17,7 @@ from rich.text import Text
 
 from checks.evidence import JournalEntry
 from checks.testbed.errors import MachineError
+from checks.testbed.outside import Psp
 from checks.testbed.testbed import Host
 from exercises.bank import Flaw, load_bank
 from exercises.tree import compose, reference_tree
@@ -154,9 +155,9 @@ def _explain(
 
 async def _follow_psp(running: Session, console: Console) -> None:
     """Prints the PSP's journal as it grows, until the command is told to stop."""
-    seen = 0
+    psp, seen = Psp(running.control, running.shared), 0
     while True:
-        journal = await running.control.psp_wait(running.shared, seen + 1, 3600)
+        journal = await psp.wait(None, seen + 1, 3600)
         for entry in journal[seen:]:
             console.print(_journal_line(entry), soft_wrap=True)
         seen = len(journal)

@@ -25,6 +25,7 @@ from checks.testbed.control import LINE_LIMIT, Ending, Statement
 from checks.testbed.driving.schedule import Place, Schedule
 from checks.testbed.errors import MachineError, SubmissionError, TestbedError, UsageError
 from checks.testbed.faults import Fault
+from checks.testbed.fx import Telling
 from checks.testbed.lease import REPLICAS
 from checks.testbed.lending import Pool, Wanted
 from checks.testbed.testbed import Submission, Testbed
@@ -54,12 +55,15 @@ class Broker:
         self._connections: set[asyncio.StreamWriter] = set()
         self._hanging_up: set[asyncio.Task[None]] = set()
         self._methods: dict[str, Callable[..., Awaitable[Any]]] = {
+            "lift": self._lift_all,
             "psp.fault": self._fault,
             "psp.lift": self._lift,
             "psp.publish": self._publish,
             "psp.journal": self._journal,
             "psp.wait": self._wait,
             "psp.under_way": self._under_way,
+            "fx.tell": self._tell,
+            "fx.journal": self._journal_fx,
             "sql.count": self._count,
             "sql.statements": self._statements,
             "sql.sessions": self._sessions,
@@ -206,6 +210,16 @@ class Broker:
 
     async def _under_way(self, testbed: Testbed, token: str | None = None) -> int:
         return testbed.psp.under_way(token)
+
+    async def _tell(self, testbed: Testbed, base: str, quote: str, telling: Any) -> None:
+        testbed.fx.tell(base, quote, Telling.model_validate(telling))
+
+    async def _lift_all(self, testbed: Testbed) -> None:
+        testbed.psp.lift(None)
+        testbed.fx.lift()
+
+    async def _journal_fx(self, testbed: Testbed, base: str, quote: str) -> list[dict[str, Any]]:
+        return list(_JOURNAL.dump_python(testbed.fx.journal(base, quote), mode="json"))
 
     async def _count(self, testbed: Testbed, replica: int | Literal["worker"]) -> dict[str, Any]:
         return testbed.endpoint(replica).count.model_dump()

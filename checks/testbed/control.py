@@ -16,9 +16,8 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
-from checks.evidence import JournalEntry, LogTail
+from checks.evidence import LogTail
 from checks.testbed.errors import MachineError, SubmissionError, TestbedError, UsageError
-from checks.testbed.faults import Fault, FaultKind, Operation
 from checks.testbed.lease import REPLICAS, Lease
 
 #: Longest line of the protocol, in bytes; a journal or a log may be large.
@@ -27,7 +26,6 @@ LINE_LIMIT = 64 * 1024 * 1024
 #: Which endpoint of the SQL proxy: a replica's number, from 0, or the worker's.
 Replica = int | Literal["worker"]
 
-_JOURNAL = TypeAdapter(tuple[JournalEntry, ...])
 _LOGS = TypeAdapter(tuple[LogTail, ...])
 
 
@@ -173,74 +171,9 @@ class Control:
         """Give a testbed back: an exclusive one is ended, the shared one lives on."""
         await self.call("release", lease=lease.id)
 
-    async def psp_fault(
-        self,
-        lease: Lease,
-        kind: FaultKind,
-        *,
-        operations: tuple[Operation, ...] = (),
-        token: str | None = None,
-        reference: str | None = None,
-        times: int | None = None,
-        seconds: float = 0.0,
-        status: int = 500,
-        retry_after: str | None = None,
-        body: str | None = None,
-        member: Literal["id", "type", "authorisation", "reference", "status"] = "reference",
-        amount: str | None = None,
-        currency: str | None = None,
-        reason: str = "do_not_honour",
-        effect: bool = False,
-    ) -> str:
-        """Script a fault of the PSP (see ``faults.Fault`` for the parameters); gives its id."""
-        fault = Fault(
-            kind=kind,
-            operations=operations,
-            token=token,
-            reference=reference,
-            times=times,
-            seconds=seconds,
-            status=status,
-            retry_after=retry_after,
-            body=body,
-            member=member,
-            amount=amount,
-            currency=currency,
-            reason=reason,
-            effect=effect,
-        )
-        answer = await self.call("psp.fault", lease=lease.id, **fault.model_dump(mode="json"))
-        return str(answer["fault"])
-
-    async def psp_lift(self, lease: Lease, fault: str | None = None) -> None:
-        """End a fault, or all of this testbed's; replies that one withheld are let go."""
-        await self.call("psp.lift", lease=lease.id, fault=fault)
-
-    async def psp_publish(self, lease: Lease, path: str, body: str) -> str:
-        """Have the PSP's server answer ``GET path`` with this body; gives the URL."""
-        return str((await self.call("psp.publish", lease=lease.id, path=path, body=body))["url"])
-
-    async def psp_journal(
-        self, lease: Lease, *, since: int = 0, token: str | None = None
-    ) -> tuple[JournalEntry, ...]:
-        """What the PSP was asked, in order, from entry ``since``; only ``token``'s if given."""
-        return _JOURNAL.validate_python(
-            await self.call("psp.journal", lease=lease.id, since=since, token=token)
-        )
-
-    async def psp_wait(
-        self, lease: Lease, entries: int, seconds: float, *, token: str | None = None
-    ) -> tuple[JournalEntry, ...]:
-        """The journal as soon as it holds that many entries (of the token), else after a time.
-
-        The caller looks at how many there are: running out of time is no error here.
-        """
-        given = {"entries": entries, "seconds": seconds, "token": token}
-        return _JOURNAL.validate_python(await self.call("psp.wait", lease=lease.id, **given))
-
-    async def psp_under_way(self, lease: Lease, *, token: str | None = None) -> int:
-        """How many calls (about the token) wait for the PSP's answer at this moment."""
-        return int(await self.call("psp.under_way", lease=lease.id, token=token))
+    async def lift(self, lease: Lease) -> None:
+        """Have every simulator of a testbed behave again; what one withheld is let go."""
+        await self.call("lift", lease=lease.id)
 
     async def sql_count(self, lease: Lease, replica: Replica) -> SqlCount:
         """How much SQL has passed a replica's or the worker's endpoint, cumulative."""

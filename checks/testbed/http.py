@@ -14,12 +14,13 @@ _BODY_LIMIT = 256 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """A whole request; header names are in lower case."""
+    """A whole request; header names are in lower case, the path is without the query."""
 
     method: str
     path: str
     headers: Mapping[str, str]
     body: bytes
+    query: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,8 +142,8 @@ class _Connection:
 
 def _received(head: h11.Request, body: bytes) -> Received:
     headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in head.headers}
-    path = head.target.decode("latin-1").partition("?")[0]
-    return Received(head.method.decode("latin-1"), path, headers, body)
+    path, _, query = head.target.decode("latin-1").partition("?")
+    return Received(head.method.decode("latin-1"), path, headers, body, query)
 
 
 def _write(connection: h11.Connection, answer: Answer) -> bytes:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
-import time
 from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
@@ -20,6 +19,7 @@ from typing import Any
 from checks.evidence import JournalEntry
 from checks.testbed.faults import Fault, Operation
 from checks.testbed.http import Answer, Received
+from checks.testbed.journal import Entry, Journal
 from checks.testbed.line import Line
 from checks.testbed.psp_books import Books, Request, refusal
 
@@ -36,36 +36,6 @@ _DONE = frozenset(
     }
 )  # fmt: skip
 _NONSENSE = '{"id": "op_'
-
-
-@dataclass(slots=True)
-class _Entry:
-    """One request as it goes into the journal; the last four are known once it is answered."""
-
-    at: float
-    method: str
-    path: str
-    key: str | None
-    body: str
-    token: str | None
-    fault: str | None = None
-    effect: bool = False
-    status: int | None = None
-    answer: str = ""
-
-    def evidence(self) -> JournalEntry:
-        return JournalEntry(
-            at=self.at,
-            simulator="psp",
-            method=self.method,
-            path=self.path,
-            key=self.key,
-            body=self.body,
-            fault=self.fault,
-            effect=self.effect,
-            status=self.status,
-            answer=self.answer,
-        )
 
 
 @dataclass(slots=True)
@@ -87,9 +57,8 @@ class Psp:
     def __init__(self, api_key: str, lines: int = 1) -> None:
         self._api_key = api_key
         self.lines = tuple(Line("psp", self._answer) for _ in range(lines))
-        self._journal: list[_Entry] = []
-        self._under_way: list[_Entry] = []
-        self._changed = asyncio.Condition()
+        self._journal = Journal("psp")
+        self._under_way: list[Entry] = []
         self._script: dict[str, _Scripted] = {}
         self._books = Books()
         self._faults = 0
@@ -129,8 +98,7 @@ class Psp:
 
     def journal(self, since: int = 0, token: str | None = None) -> tuple[JournalEntry, ...]:
         """What was asked, in order of arrival, from an entry on; of one card only, if given."""
-        entries = [e for e in self._journal if token is None or e.token == token]
-        return tuple(entry.evidence() for entry in entries[since:])
+        return self._journal.read(since, token)
 
     def under_way(self, token: str | None = None) -> int:
         """How many calls wait for their answers; about one card only, if given.
@@ -142,36 +110,22 @@ class Psp:
     async def wait(self, entries: int, seconds: float, token: str | None) -> None:
         """Until the journal holds so many (of the card), or so many seconds have passed."""
 
-        def there() -> bool:
-            return sum(1 for e in self._journal if token is None or e.token == token) >= entries
-
-        try:
-            async with asyncio.timeout(seconds), self._changed:
-                await self._changed.wait_for(there)
-        except TimeoutError:
-            return
+        await self._journal.wait(entries, seconds, token)
 
     async def _answer(self, received: Received) -> Answer | None:
         if received.method == "GET" and received.path in self._published:
             return Answer(200, self._published[received.path])
         operation, key, body = self._read(received)
-        entry = _Entry(
-            at=time.monotonic(),
-            method=received.method,
-            path=received.path,
-            key=key,
-            body=received.body.decode(errors="replace"),
-            token=self._books.card(operation, key, body),
-        )
-        await self._note(entry)
+        entry = Entry.of(received, key=key, token=self._books.card(operation, key, body))
+        await self._journal.note(entry)
         if received.headers.get("authorization") != f"Bearer {self._api_key}":
-            return self._ended(entry, refusal(401, "unauthorised", "The API key is wrong."))
+            return entry.ended(refusal(401, "unauthorised", "The API key is wrong."))
         if operation is None:
-            return self._ended(entry, refusal(404, "no_such_path", "There is no such path."))
+            return entry.ended(refusal(404, "no_such_path", "There is no such path."))
         request = Request(operation, received.path, key, body)
         name, scripted = self._next_fault(operation, entry.token, body.get("reference"))
         if scripted is None:
-            return self._ended(entry, self._perform(request, entry))
+            return entry.ended(self._perform(request, entry))
         entry.fault = scripted.fault.kind
         self._under_way.append(entry)
         try:
@@ -180,7 +134,7 @@ class Psp:
             self._under_way.remove(entry)
         if scripted.left == 0:
             self._script.pop(name, None)
-        return self._ended(entry, answer)
+        return entry.ended(answer)
 
     def _read(self, received: Received) -> tuple[Operation | None, str | None, Mapping[str, Any]]:
         if received.method == "GET" and received.path.startswith("/v1/operations/"):
@@ -214,7 +168,7 @@ class Psp:
                 return name, scripted
         return "", None
 
-    async def _faulty(self, scripted: _Scripted, request: Request, entry: _Entry) -> Answer | None:
+    async def _faulty(self, scripted: _Scripted, request: Request, entry: Entry) -> Answer | None:
         """What a fault makes of a request: done or not, told the truth or not."""
         fault = scripted.fault
         if fault.kind == "decline":
@@ -237,18 +191,8 @@ class Psp:
             case _:
                 return _misleading(fault, request.operation, done)
 
-    def _perform(self, request: Request, entry: _Entry, declined: str | None = None) -> Answer:
+    def _perform(self, request: Request, entry: Entry, declined: str | None = None) -> Answer:
         answer, entry.effect = self._books.perform(request, declined)
-        return answer
-
-    async def _note(self, entry: _Entry) -> None:
-        async with self._changed:
-            self._journal.append(entry)
-            self._changed.notify_all()
-
-    def _ended(self, entry: _Entry, answer: Answer | None) -> Answer | None:
-        if answer is not None:
-            entry.status, entry.answer = answer.status, answer.body
         return answer
 
 

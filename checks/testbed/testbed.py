@@ -30,6 +30,7 @@ from checks.testbed.driving.stage import Stage
 from checks.testbed.driving.threads import Process
 from checks.testbed.environment import environment
 from checks.testbed.errors import TestbedError
+from checks.testbed.fx import Fx
 from checks.testbed.host import DatabaseUpstream, Host
 from checks.testbed.lease import REPLICAS, Lease
 from checks.testbed.manifest import Manifest, read_manifest
@@ -118,6 +119,7 @@ class Testbed:
     endpoints: tuple[Endpoint, ...]
     worker_endpoint: Endpoint
     psp: Psp
+    fx: Fx
     stage: Stage
     settings: Mapping[str, str] = field(default_factory=dict)
 
@@ -178,14 +180,15 @@ async def _lay_out(
     database = await host.databases.clone(submission.template)
     stack.push_async_callback(_drop, host, database)
     began = asyncio.get_running_loop().time()
-    psp_key, webhook_secret = secrets.token_urlsafe(24), secrets.token_urlsafe(32)
+    psp_key, fx_key, webhook_secret = (secrets.token_urlsafe(24) for _ in range(3))
     psp = await stack.enter_async_context(Psp(psp_key, replicas + 1))
+    fx = await stack.enter_async_context(Fx(fx_key, replicas + 1))
     endpoints = [
         await stack.enter_async_context(Endpoint(DatabaseUpstream(host.server), began))
         for _ in range(replicas + 1)
     ]
 
-    outside = tuple(line.port for line in psp.lines)
+    outside = tuple(line.port for line in (*psp.lines, *fx.lines))
 
     def environment_at(place: int) -> dict[str, str]:
         return {
@@ -194,7 +197,8 @@ async def _lay_out(
             "PSP_API_KEY": psp_key,
             "PSP_WEBHOOK_SECRET": webhook_secret,
             "BANK_URL": _NOBODY,
-            "FX_URL": _NOBODY,
+            "FX_URL": fx.lines[place].url,
+            "FX_API_KEY": fx_key,
             "NOTIFIER_URL": _NOBODY,
             "BROKER_URL": "",
             "ADMIN_TOKEN": submission.credentials.admin_token,
@@ -223,11 +227,14 @@ async def _lay_out(
         {
             **{
                 number: Process(
-                    endpoints[number], (psp.lines[number],), _pid(replica), replica.kill
+                    endpoints[number],
+                    (psp.lines[number], fx.lines[number]),
+                    _pid(replica),
+                    replica.kill,
                 )
                 for number, replica in enumerate(running)
             },
-            "worker": Process(endpoints[-1], (psp.lines[-1],)),
+            "worker": Process(endpoints[-1], (psp.lines[-1], fx.lines[-1])),
         },
         began,
     )
@@ -246,6 +253,7 @@ async def _lay_out(
         endpoints=tuple(endpoints[:-1]),
         worker_endpoint=endpoints[-1],
         psp=psp,
+        fx=fx,
         stage=stage,
         settings=settings,
     )

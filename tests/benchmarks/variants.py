@@ -9,7 +9,7 @@ import importlib
 import inspect
 import statistics
 import tempfile
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -17,7 +17,7 @@ from typing import Any
 
 from checks.attachment import Testbed
 from checks.catalogue import files
-from checks.evidence import PRECEDENCE, Verdict
+from checks.evidence import PRECEDENCE, CheckVerdict, Verdict
 from checks.operations import Tenants
 from checks.registry import Declaration, declaration_of
 from checks.running import CheckRun
@@ -86,15 +86,6 @@ class Row:
         """Seconds of a run."""
         return statistics.median(self.seconds)
 
-    def add(self, number: int, verdict: Verdict, seconds: float) -> None:
-        """What one of the flaw's checks came to in the run of that number."""
-        if number == len(self.verdicts):
-            self.verdicts.append(verdict)
-            self.seconds.append(seconds)
-        else:
-            self.verdicts[number] = min(self.verdicts[number], verdict, key=PRECEDENCE.index)
-            self.seconds[number] += seconds
-
 
 @cache
 def checks_of(flaw: str) -> tuple[Check, ...]:
@@ -138,40 +129,50 @@ async def started(control: Control, declaration: Declaration) -> AsyncIterator[T
         await control.release(lease)
 
 
-async def repeat(control: Control, check: Check, row: Row, runs: int) -> None:
-    """Run one check so many times on one testbed, and add what came of it to the row."""
-    asked = [one.declaration.id for one in checks_of(row.planned.flaw.id)]
+async def repeat(control: Control, row: Row, runs: int) -> None:
+    """Run the flaw's checks so many times, and add what they come to together to the row.
+
+    Each has a testbed of its own for all runs. A run of flawed code is over when one has found it,
+    and that one goes first in the next run.
+    """
+    checks = list(checks_of(row.planned.flaw.id))
     try:
-        async with started(control, check.declaration) as testbed:
-            for number in range(runs):
-                run = CheckRun(check.declaration, testbed, fresh_seed(), asked)
-                verdict = await run.decide(check.begin(run))
-                row.add(number, verdict.verdict, verdict.seconds)
-                if verdict.verdict not in (Verdict.SECURE, row.planned.expected):
-                    row.because = verdict.because
-                await testbed.psp.lift()
+        async with contextlib.AsyncExitStack() as stack:
+            testbeds = {
+                check: await stack.enter_async_context(started(control, check.declaration))
+                for check in checks
+            }
+            for _ in range(runs):
+                found, seconds = Verdict.SECURE, 0.0
+                for check in tuple(checks):
+                    verdict = await _verdict(check, testbeds[check])
+                    found = min(found, verdict.verdict, key=PRECEDENCE.index)
+                    seconds += verdict.seconds
+                    if verdict.verdict not in (Verdict.SECURE, row.planned.expected):
+                        row.because = verdict.because
+                    if found is row.planned.expected is Verdict.VULNERABLE:
+                        checks.remove(check)
+                        checks.insert(0, check)
+                        break
+                row.verdicts.append(found)
+                row.seconds.append(seconds)
     except SubmissionError as failure:
-        row.add(0, Verdict.BROKEN, 0.0)
+        row.verdicts.append(Verdict.BROKEN)
+        row.seconds.append(0.0)
         row.because = str(failure)
 
 
+async def _verdict(check: Check, testbed: Testbed) -> CheckVerdict:
+    asked = [one.declaration.id for one in checks_of(check.declaration.flaw or "")]
+    run = CheckRun(check.declaration, testbed, fresh_seed(), asked)
+    verdict = await run.decide(check.begin(run))
+    await testbed.lift()
+    return verdict
+
+
 async def measure(host: Host, planned: Planned, runs: int, room: asyncio.Semaphore) -> Row:
-    """A variant's row. What found a flawed one is what is run again."""
+    """A variant's row."""
     row = Row(planned)
     async with room, prepared(host, planned) as control:
-        checks: Sequence[Check] = checks_of(planned.flaw.id)
-        if planned.expected is Verdict.VULNERABLE:
-            checks = await _deciding(control, planned, checks)
-        for check in checks:
-            await repeat(control, check, row, runs)
+        await repeat(control, row, runs)
     return row
-
-
-async def _deciding(control: Control, planned: Planned, checks: Sequence[Check]) -> Sequence[Check]:
-    """The first check that finds a flawed variant; all, if none does."""
-    for check in checks:
-        trial = Row(planned)
-        await repeat(control, check, trial, 1)
-        if not trial.wrong:
-            return [check]
-    return checks

@@ -46,7 +46,7 @@ class Broker:
     async def replica_start(self, lease: Lease, replica: int) -> None:
         self.started.append(replica)
 
-    async def psp_lift(self, lease: Lease, fault: str | None) -> None:
+    async def lift(self, lease: Lease) -> None:
         self.lifted.append(lease.id)
 
 

@@ -24,7 +24,7 @@ REFERENCE = Path(__file__).parents[2] / "reference"
 SERVICE = REFERENCE / "fastapi"
 sys.path.insert(0, str(SERVICE))
 
-from testkit import postgres, psp  # type: ignore[import-not-found]  # noqa: E402
+from testkit import fx, postgres, psp  # type: ignore[import-not-found]  # noqa: E402
 from testkit.api import (  # type: ignore[import-not-found]  # noqa: E402
     ADMIN_TOKEN,
     Merchant,
@@ -35,7 +35,7 @@ from testkit.api import (  # type: ignore[import-not-found]  # noqa: E402
 EXAMPLES = os.environ.get("ASSAY_SCHEMATHESIS_EXAMPLES", "8")
 
 
-def environment_of(database_url: str, psp_url: str) -> dict[str, str]:
+def environment_of(database_url: str, psp_url: str, fx_url: str) -> dict[str, str]:
     key = Ed25519PrivateKey.generate().private_bytes(
         serialization.Encoding.PEM,
         serialization.PrivateFormat.PKCS8,
@@ -48,6 +48,8 @@ def environment_of(database_url: str, psp_url: str) -> dict[str, str]:
         "PUBLIC_URL": "https://payments.test",
         "PSP_URL": psp_url,
         "PSP_API_KEY": "key-for-tests",
+        "FX_URL": fx_url,
+        "FX_API_KEY": "key-for-tests",
         "ACCESS_TOKEN_SECONDS": "900",
     }
 
@@ -94,8 +96,12 @@ async def fill(merchant: Merchant) -> dict[str, list[str]]:
     ]
     refund = await merchant.post(f"/v1/payments/{payments[0]}/refunds", {"amount": money(5)})
     client = await merchant.post("/v1/clients", {"name": "till", "role": "viewer"})
+    euros = await merchant.account(0, "EUR")
+    sale = {"from": accounts[0], "to": euros, "amount": money(1000)}
+    quotes = [(await merchant.post("/v1/quotes", sale)).json()["id"] for _ in range(6)]
     return {
-        "accounts": accounts,
+        "accounts": [*accounts, euros],
+        "quotes": quotes,
         "transfers": transfers,
         "payments": payments,
         "refunds": [refund.json()["id"]],
@@ -110,8 +116,8 @@ def test_schemathesis_finds_nothing(tmp_path: Path, seed: int) -> None:
             merchant = await new_merchant(http)
             return merchant.token or "", await fill(merchant)
 
-    with postgres.server() as database_url, psp.serve() as played:
-        environment = environment_of(database_url, played.url)
+    with postgres.server() as database_url, psp.serve() as played, fx.serve() as rates:
+        environment = environment_of(database_url, played.url, rates.url)
         migrate = [sys.executable, "-m", "alembic", "upgrade", "heads"]
         subprocess.run(migrate, cwd=SERVICE, env=environment, check=True)
         log = tmp_path / "service.log"
@@ -134,5 +140,5 @@ def test_schemathesis_finds_nothing(tmp_path: Path, seed: int) -> None:
                 check=False,
             )
         assert run.returncode == 0, run.stdout[-8000:] + run.stderr[-2000:]
-        assert "Tested: 27" in run.stdout
+        assert "Tested: 31" in run.stdout
         assert "request_failed" not in log.read_text()

@@ -18,6 +18,7 @@ from payments.kit.http import JsonBody, RequestLog
 from payments.kit.logging import configure
 from payments.kit.settings import Settings, SettingsError
 from payments.payments.endpoints import router as payments
+from payments.quotes.endpoints import router as quotes
 from payments.refunds.endpoints import router as refunds
 from payments.transfers.endpoints import router as transfers
 
@@ -48,7 +49,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.context = context
     app.add_middleware(JsonBody)
     app.add_middleware(RequestLog)
-    routers = (access, accounts, deposits, transfers, payments, refunds, health)
+    routers = (access, accounts, deposits, transfers, payments, refunds, quotes, health)
     for router in routers:
         app.include_router(router)
     problems.install(app, [route for router in routers for route in router.routes])

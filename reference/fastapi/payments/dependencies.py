@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from payments.access.tokens import Tokens
+from payments.fx.client import FxClient
 from payments.kit.database import Database, UnitOfWork
 from payments.kit.pagination import Cursors
 from payments.kit.settings import Settings
@@ -21,10 +22,12 @@ class Context:
     tokens: Tokens
     cursors: Cursors
     psp: PspClient
+    fx: FxClient
 
     async def close(self) -> None:
-        """Close connections to the database and the PSP."""
+        """Close connections to the database and to outside parties."""
         await self.psp.close()
+        await self.fx.close()
         await self.database.close()
 
 
@@ -45,6 +48,7 @@ def build_context(settings: Settings, *, connections: int) -> Context:
         tokens=tokens,
         cursors=Cursors(tokens.derived_secret()),
         psp=PspClient(settings),
+        fx=FxClient(settings),
     )
 
 

@@ -5,17 +5,12 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
+from testkit import server
+
 TYPES = {"/v1/captures": "capture", "/v1/voids": "void", "/v1/refunds": "refund"}
-
-
-class _Server(ThreadingHTTPServer):
-    """Lets many connect at once: a full queue would make them try again a second later."""
-
-    daemon_threads = True
-    request_queue_size = 128
 
 
 @dataclass
@@ -136,15 +131,6 @@ class _Handler(BaseHTTPRequestHandler):
 def serve() -> Iterator[FakePsp]:
     """Serve a card processor until the block ends."""
     psp = FakePsp()
-    handler = type("Handler", (_Handler,), {"psp": psp})
-    http = _Server(("127.0.0.1", 0), handler)
-    psp.url = f"http://127.0.0.1:{http.server_address[1]}"
-    thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    try:
+    with server.serving(type("Handler", (_Handler,), {"psp": psp})) as psp.url:
         yield psp
-    finally:
         psp.reset()
-        http.shutdown()
-        http.server_close()
-        thread.join()

@@ -19,8 +19,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey 
 from payments.app import create_app  # noqa: E402
 from payments.dependencies import Context  # noqa: E402
 from payments.kit.settings import Settings  # noqa: E402
-from testkit import postgres, psp  # noqa: E402
+from testkit import fx, postgres, psp  # noqa: E402
 from testkit.api import ADMIN_TOKEN, Caller, Merchant, new_merchant  # noqa: E402
+from testkit.fx import FakeFx  # noqa: E402
 from testkit.psp import FakePsp  # noqa: E402
 
 
@@ -69,7 +70,22 @@ def fake_psp(psp_server: FakePsp) -> Iterator[FakePsp]:
 
 
 @pytest.fixture(scope="session")
-def environment(database_url: str, psp_server: FakePsp) -> dict[str, str]:
+def fx_server() -> Iterator[FakeFx]:
+    """The FX provider."""
+    with fx.serve() as served:
+        yield served
+
+
+@pytest.fixture
+def fake_fx(fx_server: FakeFx) -> Iterator[FakeFx]:
+    """The FX provider, telling the truth."""
+    fx_server.reset()
+    yield fx_server
+    fx_server.reset()
+
+
+@pytest.fixture(scope="session")
+def environment(database_url: str, psp_server: FakePsp, fx_server: FakeFx) -> dict[str, str]:
     """What the service is configured with: short times, and a breaker that stays out of the way."""
     key = Ed25519PrivateKey.generate().private_bytes(
         serialization.Encoding.PEM,
@@ -83,6 +99,8 @@ def environment(database_url: str, psp_server: FakePsp) -> dict[str, str]:
         "PUBLIC_URL": "https://payments.test",
         "PSP_URL": psp_server.url,
         "PSP_API_KEY": "key-for-tests",
+        "FX_URL": fx_server.url,
+        "FX_API_KEY": "key-for-tests-too",
         "PSP_DEADLINE_SECONDS": "0.6",
         "PSP_MAX_ATTEMPTS": "2",
         "CLAIM_LEASE_SECONDS": "0.6",

@@ -166,7 +166,9 @@ async def test_guessing_is_stopped_and_the_right_secret_works_again(
     assert await token_of(replicas[1], merchant.client_id, merchant.secret)
 
 
-@pytest.mark.parametrize("missing", ["DATABASE_URL", "JWT_PRIVATE_KEY", "ADMIN_TOKEN", "PSP_URL"])
+@pytest.mark.parametrize(
+    "missing", ["DATABASE_URL", "JWT_PRIVATE_KEY", "ADMIN_TOKEN", "PSP_URL", "FX_API_KEY"]
+)
 def test_settings_name_what_is_missing(environment: dict[str, str], missing: str) -> None:
     with pytest.raises(SettingsError, match=missing):
         Settings.from_environment(environment | {missing: ""})

@@ -55,6 +55,8 @@ def test_members_agree(contract: dict[str, Any], settings: Settings) -> None:
         "EntryOut": "Entry",
         "MerchantOut": "MerchantWithOwner",
         "PaymentOut": "Payment",
+        "QuoteExecute": "Nothing",
+        "QuoteOut": "Quote",
         "RefundOut": "Refund",
         "ReversalCreate": "Nothing",
         "SyncCreate": "Nothing",

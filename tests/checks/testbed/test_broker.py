@@ -17,8 +17,10 @@ from checks.testbed.broker import Broker
 from checks.testbed.control import Control
 from checks.testbed.driving.schedule import Interleaving, Place, Schedule, Switch
 from checks.testbed.errors import SubmissionError, TestbedError
+from checks.testbed.fx import true_rate
 from checks.testbed.host import Host
 from checks.testbed.lease import Lease
+from checks.testbed.outside import Fx, Psp
 from checks.testbed.testbed import Submission
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -142,6 +144,7 @@ asyncio.run(main())
 
 async def test_the_psp_is_scripted_and_its_journal_read(control: Control) -> None:
     lease = await control.lease("shared")
+    psp = Psp(control, lease)
     code = """
 import http.client, json, os
 host = os.environ["PSP_URL"].removeprefix("http://")
@@ -153,18 +156,37 @@ headers = {"Authorization": "Bearer " + os.environ["PSP_API_KEY"], "Idempotency-
 connection.request("POST", "/v1/authorisations", body, headers)
 result = json.loads(connection.getresponse().read())["status"]
 """
-    await control.psp_fault(lease, "decline", operations=("sale",), token="tok_b", times=1)
+    await psp.fault("decline", "sale", token="tok_b", times=1)
     assert await run(lease, code.replace("NTH", "k-1")) == "declined"
     assert await run(lease, code.replace("NTH", "k-2")) == "succeeded"
-    hold = await control.psp_fault(lease, "hold", token="tok_b", times=1, effect=True)
+    hold = await psp.fault("hold", token="tok_b", times=1, effect=True)
     held = asyncio.create_task(run(lease, code.replace("NTH", "k-3")))
-    entries = await control.psp_wait(lease, 3, 30, token="tok_b")
+    entries = await psp.wait("tok_b", 3, 30)
     assert [entry.effect for entry in entries] == [False, True, True]
     assert not held.done()
-    await control.psp_lift(lease, hold)
+    await psp.lift(hold)
     assert await held == "succeeded"
-    assert await control.psp_journal(lease, since=1, token="tok_b") != entries
-    assert await control.psp_journal(lease, token="tok_other") == ()
+    assert await psp.journal("tok_b", since=1) != entries
+    assert await psp.journal("tok_other") == ()
+
+
+async def test_rates_are_scripted_pair_by_pair_until_all_is_lifted(control: Control) -> None:
+    lease = await control.lease("shared")
+    fx = Fx(control, lease)
+    code = """
+import json, os, urllib.request
+asked = urllib.request.Request(os.environ["FX_URL"] + "/v1/rates?base=SEK&quote=TND",
+                               headers={"Authorization": "Bearer " + os.environ["FX_API_KEY"]})
+result = json.loads(urllib.request.urlopen(asked, timeout=20).read())["rate"]
+"""
+    await fx.tell("SEK", "TND", rate="7")
+    await fx.tell("TND", "SEK", rate="8")
+    assert await run(lease, code) == "7"
+    (entry,) = await fx.journal("SEK", "TND")
+    assert (entry.simulator, entry.status) == ("fx", 200)
+    await control.lift(lease)
+    assert await run(lease, code) == f"{true_rate('SEK', 'TND'):f}"
+    assert await fx.journal("TND", "SEK") == ()
 
 
 async def test_the_logs_of_every_process_are_read(control: Control) -> None:

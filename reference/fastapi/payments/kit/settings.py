@@ -1,9 +1,18 @@
 """Configuration, from the environment only."""
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 
 Seconds = Annotated[float, Field(gt=0, le=3600)]
 Count = Annotated[int, Field(ge=1, le=1000)]
@@ -16,7 +25,8 @@ class SettingsError(Exception):
 class Settings(BaseModel):
     """Everything that can be set; each field is the environment variable of the same name.
 
-    Times are in seconds, ``fee_bps`` in hundredths of a per cent of the captured amount.
+    Times are in seconds, fees in hundredths of a per cent: of the captured amount, of what is sold.
+    ``fx_max_deviation`` is a share. Without ``fx_url`` there are no quotes.
     """
 
     model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
@@ -41,6 +51,13 @@ class Settings(BaseModel):
     breaker_reset_seconds: Seconds = 2
     reconcile_interval_seconds: Seconds = 1
 
+    fx_url: Annotated[str, Field(pattern=r"^(https?://|$)")] = ""
+    fx_api_key: SecretStr = Field(default=SecretStr(""), validate_default=True)
+    fx_max_age_seconds: Seconds = 300
+    fx_max_deviation: Annotated[Decimal, Field(gt=0, le=1)] = Decimal("0.10")
+    quote_ttl_seconds: Seconds = 60
+    quote_fee_bps: Annotated[int, Field(ge=0, le=10_000)] = 50
+
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     @field_validator("jwt_private_key", mode="before")
@@ -48,6 +65,13 @@ class Settings(BaseModel):
     def _unfold_newlines(cls, value: object) -> object:
         """A PEM on one line writes its newlines as a backslash and an n."""
         return value.replace("\\n", "\n") if isinstance(value, str) else value
+
+    @field_validator("fx_api_key")
+    @classmethod
+    def _given_with_the_address(cls, value: SecretStr, info: ValidationInfo) -> SecretStr:
+        if info.data.get("fx_url") and not value.get_secret_value():
+            raise ValueError("required with FX_URL")
+        return value
 
     @field_validator("log_level", mode="before")
     @classmethod

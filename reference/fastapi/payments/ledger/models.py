@@ -17,6 +17,8 @@ class Kind(StrEnum):
     TRANSFER_REVERSAL = "transfer_reversal"
     CAPTURE = "capture"
     REFUND = "refund"
+    CONVERSION_SALE = "conversion_sale"
+    CONVERSION_PURCHASE = "conversion_purchase"
 
 
 class Transaction(Base):

@@ -10,7 +10,7 @@ from payments.kit.ids import new_id
 from payments.ledger import repository
 from payments.ledger.models import Entry, Kind, Transaction
 
-PLATFORM_ACCOUNTS = ("bank", "psp_clearing", "fees")
+PLATFORM_ACCOUNTS = ("bank", "psp_clearing", "fees", "fx_clearing")
 
 
 class UnbalancedError(Exception):

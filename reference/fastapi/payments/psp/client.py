@@ -8,6 +8,7 @@ from math import ceil
 import httpx
 
 from payments.kit.logging import logger
+from payments.kit.outbound import open_client, whole
 from payments.kit.problems import Problem
 from payments.kit.settings import Settings
 from payments.psp import replies
@@ -15,10 +16,7 @@ from payments.psp.breaker import Breaker
 from payments.psp.protocol import Ambiguous, Instruction, NotDone, Outcome
 from payments.psp.replies import Reply
 
-CONNECT_SECONDS = 1.0
-READ_SECONDS = 2.0
 FIRST_BACKOFF_SECONDS = 0.1
-MAX_REPLY_BYTES = 64 * 1024
 MAX_RETRY_AFTER_SECONDS = 2
 
 
@@ -29,16 +27,7 @@ class PspClient:
         self._deadline_seconds = settings.psp_deadline_seconds
         self._max_attempts = settings.psp_max_attempts
         self._breaker = Breaker(settings.breaker_failures, settings.breaker_reset_seconds)
-        self._http = httpx.AsyncClient(
-            base_url=settings.psp_url.rstrip("/"),
-            headers={
-                "Authorization": f"Bearer {settings.psp_api_key.get_secret_value()}",
-                "Accept-Encoding": "identity",
-            },
-            timeout=httpx.Timeout(READ_SECONDS, connect=CONNECT_SECONDS),
-            limits=httpx.Limits(max_connections=100, max_keepalive_connections=20),
-            trust_env=False,
-        )
+        self._http = open_client(settings.psp_url, settings.psp_api_key)
 
     async def close(self) -> None:
         """Close the connections."""
@@ -116,12 +105,7 @@ class PspClient:
                 asyncio.timeout_at(deadline),
                 self._http.stream(method, path, headers=headers, json=body) as response,
             ):
-                content = b""
-                async for chunk in response.aiter_raw():
-                    content += chunk
-                    if len(content) > MAX_REPLY_BYTES:
-                        return Ambiguous("endless reply")
-                return Reply(response.status_code, content, _retry_after(response))
+                return Reply(response.status_code, await whole(response), _retry_after(response))
 
         except (httpx.HTTPError, httpx.StreamError, TimeoutError, OSError) as error:
             return _unanswered(error)

@@ -1,0 +1,1 @@
+"""The FX provider: its protocol, and which of its rates are believed."""
