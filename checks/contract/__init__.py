@@ -17,4 +17,5 @@ declines = (
     "contract/a_declined_card_is_answered_402",
     "contract/a_declined_follow_up_is_answered_402",
 )
+quotes = (*deposits, "contract/a_quote_is_priced_and_executed")
 lists = ("contract/a_list_is_paged",)

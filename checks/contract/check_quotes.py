@@ -53,7 +53,7 @@ async def a_quote_is_priced_and_executed(alice: Merchant, fresh: Fresh, fx: Fx) 
 
 
 @check(
-    needs=("contract/a_quote_is_priced_and_executed",),
+    needs=contract.quotes,
     competencies=("distributed.idempotency", "money.ledger"),
 )
 async def a_quote_converts_once(alice: Merchant, fresh: Fresh) -> None:
@@ -72,7 +72,7 @@ async def a_quote_converts_once(alice: Merchant, fresh: Fresh) -> None:
 
 
 @check(
-    needs=("contract/a_quote_is_priced_and_executed",),
+    needs=contract.quotes,
     exclusive=True,
     settings={"QUOTE_TTL_SECONDS": "1"},
     competencies=("money.ledger",),
@@ -89,7 +89,7 @@ async def an_expired_quote_is_not_executed(alice: Merchant, fresh: Fresh) -> Non
 
 
 @check(
-    needs=("contract/a_quote_is_priced_and_executed",),
+    needs=contract.quotes,
     competencies=("money.ledger", "api.validation"),
 )
 async def a_quote_that_cannot_be_is_refused(alice: Merchant, bob: Merchant, fresh: Fresh) -> None:
@@ -116,7 +116,7 @@ async def a_quote_that_cannot_be_is_refused(alice: Merchant, bob: Merchant, fres
 
 
 @check(
-    needs=("contract/a_quote_is_priced_and_executed",),
+    needs=contract.quotes,
     competencies=("security.authorisation",),
 )
 async def a_quote_is_its_merchants_alone(alice: Merchant, bob: Merchant, fresh: Fresh) -> None:
@@ -139,7 +139,7 @@ async def a_quote_is_its_merchants_alone(alice: Merchant, bob: Merchant, fresh: 
 
 
 @check(
-    needs=("contract/a_quote_is_priced_and_executed",),
+    needs=contract.quotes,
     competencies=("resilience.outside-calls",),
 )
 async def without_a_rate_there_is_no_quote(alice: Merchant, fresh: Fresh, fx: Fx) -> None:

@@ -48,7 +48,13 @@ Send = Callable[[], Awaitable[Answer]]
 
 @check(
     "missing-index",
-    needs=(*contract.lists, *contract.transfers, *contract.payments, *contract.refunds),
+    needs=(
+        *contract.lists,
+        *contract.transfers,
+        *contract.payments,
+        *contract.refunds,
+        *contract.quotes,
+    ),
     exclusive=True,
     settings=NO_WORKER,
     competencies=("db.queries", "performance.latency"),
@@ -96,7 +102,7 @@ async def _costs(reader: Reader, measured: _Measured, when: str) -> tuple[RowsRe
 
 async def _crowd(stranger: Merchant, rows: int) -> None:
     """So many rows in each of a stranger's lists, half with smaller amounts than anybody's."""
-    other = await stranger.open_account()
+    other, euros = await stranger.open_account(), await stranger.open_account("EUR")
 
     async def share(first: int) -> None:
         # Those that come at once are on accounts of their own: nobody is to wait, or to lose.
@@ -106,6 +112,7 @@ async def _crowd(stranger: Merchant, rows: int) -> None:
             await merchant.open_account()
             await merchant.create_client("viewer")
             await merchant.transfer(account, other, money("0.10 GBP"))
+            await merchant.quote(account, euros, money("1.00 GBP"))
             amount = Money(index + (200 if index % 2 else 10_000), "GBP")
             await merchant.refund(await merchant.pay(amount, account), money("0.10 GBP"))
 
@@ -138,6 +145,7 @@ class _Measured:
             filled.payment.url,
             f"{filled.payment.url}/refunds/{refund.id}",
             f"/v1/transfers/{transfers.data[0]['id']}",
+            filled.quote.url,
         ):
             found[path] = self._sent("GET", path, 200)
         return found
@@ -152,11 +160,15 @@ class _Measured:
         login = {"client_id": owner.id, "client_secret": owner.secret}
         refunds = f"{self.filled.payment.url}/refunds"
         part = {"amount": money("0.10 GBP").json()}
+        conversion = transfer_body(account, self.filled.euros, money("1.00 GBP"))
+        execution = f"{self.filled.quote.url}/execute"
         return {
             "a transfer": self._sent("POST", "/v1/transfers", 201, transfer, key=key),
             "its repeat": self._sent("POST", "/v1/transfers", 201, transfer, key=key),
             "a payment": self._sent("POST", "/v1/payments", 201, payment, key=fresh.key()),
             "a refund": self._sent("POST", refunds, 201, part, key=fresh.key()),
+            "a quote": self._sent("POST", "/v1/quotes", 201, conversion),
+            "a conversion": self._sent("POST", execution, 200, {}, key=fresh.key()),
             "sync": self._sent("POST", f"{self.filled.payment.url}/sync", 200, {}),
             "a token": self._sent("POST", "/v1/token", 200, login),
         }

@@ -37,7 +37,13 @@ _SLACK = 4
 
 @check(
     "n-plus-one",
-    needs=(*contract.lists, *contract.transfers, *contract.payments, *contract.refunds),
+    needs=(
+        *contract.lists,
+        *contract.transfers,
+        *contract.payments,
+        *contract.refunds,
+        *contract.quotes,
+    ),
     exclusive=True,
     settings=PATIENT_CLAIMS,
     competencies=("db.queries", "performance.latency"),

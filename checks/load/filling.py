@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from checks.amounts import Money, money
 from checks.gathering import all_of
-from checks.shapes import Account, Payment
+from checks.shapes import Account, Payment, Quote
 from checks.tenants import Merchant
 
 
@@ -20,6 +20,8 @@ class Filled:
     other: Account
     payment: Payment
     status: str
+    euros: Account
+    quote: Quote
 
     def lists(self) -> dict[str, str]:
         """Its lists by name."""
@@ -34,6 +36,7 @@ class Filled:
             "payments by status": f"/v1/payments?status={self.status}",
             "refunds": f"{self.payment.url}/refunds",
             "clients": "/v1/clients",
+            "quotes": "/v1/quotes",
         }
 
 
@@ -43,12 +46,15 @@ async def fill(merchant: Merchant, rows: int) -> Filled:
     """
     merchant = merchant.on(0)
     account = await merchant.funded()
-    other = await merchant.open_account()
+    other, euros = await merchant.open_account(), await merchant.open_account("EUR")
     payment = await merchant.pay(money("90.00 GBP"), account)
 
+    quotes: list[Quote] = []
+
     async def row(index: int) -> None:
-        if index > 1:
+        if index > 2:
             await merchant.open_account()
+        quotes.append(await merchant.quote(account, euros, money("1.00 GBP")))
         if index > 0:
             await merchant.create_client("viewer")
         taken = payment if index == 0 else await merchant.pay(Money(1000 + index, "GBP"), account)
@@ -61,4 +67,4 @@ async def fill(merchant: Merchant, rows: int) -> Filled:
 
     await all_of([row(index) for index in range(rows)], at_once=4)
     status = (await merchant.payment(payment)).status
-    return Filled(merchant, rows, account, other, payment, status)
+    return Filled(merchant, rows, account, other, payment, status, euros, quotes[0])
