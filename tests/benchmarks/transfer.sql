@@ -1,0 +1,26 @@
+-- A transfer between two accounts of a merchant, as the reference sends it.
+\set source random(1, :accounts)
+\set target 1 + (:source + random(0, :accounts - 2)) % :accounts
+\set key random(1, 9000000000000000000)
+BEGIN;
+INSERT INTO idempotency_keys (scope, key, fingerprint, operation_id, created_at)
+VALUES (:merchant, 'key_' || :key, decode(repeat('00', 32), 'hex'), NULL, now())
+ON CONFLICT DO NOTHING RETURNING key;
+SELECT accounts.id, accounts.merchant_id, accounts.currency, balances.posted, balances.held
+FROM accounts JOIN balances ON balances.account_id = accounts.id
+WHERE accounts.id IN ('acc_' || lpad(:source::text, 32, '0'), 'acc_' || lpad(:target::text, 32, '0'))
+ORDER BY balances.account_id FOR UPDATE OF balances;
+INSERT INTO transactions (id, kind, reference, created_at)
+VALUES ('txn_' || :key, 'transfer', 'tr_' || :key, now());
+INSERT INTO transfers (id, from_account_id, from_merchant_id, to_account_id, to_merchant_id, amount, currency, created_at)
+VALUES ('tr_' || :key, 'acc_' || lpad(:source::text, 32, '0'), :merchant,
+        'acc_' || lpad(:target::text, 32, '0'), :merchant, 1, 'GBP', now());
+UPDATE balances SET posted = posted - 1 WHERE account_id = 'acc_' || lpad(:source::text, 32, '0');
+UPDATE balances SET posted = posted + 1 WHERE account_id = 'acc_' || lpad(:target::text, 32, '0');
+INSERT INTO entries (id, transaction_id, account_id, amount, currency, created_at)
+VALUES ('ent_a' || :key, 'txn_' || :key, 'acc_' || lpad(:source::text, 32, '0'), -1, 'GBP', now());
+INSERT INTO entries (id, transaction_id, account_id, amount, currency, created_at)
+VALUES ('ent_b' || :key, 'txn_' || :key, 'acc_' || lpad(:target::text, 32, '0'), 1, 'GBP', now());
+UPDATE idempotency_keys SET status = 201, body = repeat('x', 400)
+WHERE scope = :merchant AND key = 'key_' || :key AND status IS NULL RETURNING key;
+COMMIT;
