@@ -50,6 +50,11 @@ class Check:
     declaration: Declaration
     body: Callable[..., Coroutine[Any, Any, None]]
 
+    @property
+    def id(self) -> str:
+        """Its id."""
+        return self.declaration.id
+
     def begin(self, run: CheckRun) -> Coroutine[Any, Any, None]:
         """Its body, with all that it asks for, as ``checks.plugin`` hands it out."""
         wanted = set(inspect.signature(self.body).parameters)
@@ -139,13 +144,13 @@ async def repeat(control: Control, row: Row, runs: int) -> None:
     try:
         async with contextlib.AsyncExitStack() as stack:
             testbeds = {
-                check: await stack.enter_async_context(started(control, check.declaration))
+                check.id: await stack.enter_async_context(started(control, check.declaration))
                 for check in checks
             }
             for _ in range(runs):
                 found, seconds = Verdict.SECURE, 0.0
                 for check in tuple(checks):
-                    verdict = await _verdict(check, testbeds[check])
+                    verdict = await _verdict(check, testbeds[check.id])
                     found = min(found, verdict.verdict, key=PRECEDENCE.index)
                     seconds += verdict.seconds
                     if verdict.verdict not in (Verdict.SECURE, row.planned.expected):
@@ -163,7 +168,7 @@ async def repeat(control: Control, row: Row, runs: int) -> None:
 
 
 async def _verdict(check: Check, testbed: Testbed) -> CheckVerdict:
-    asked = [one.declaration.id for one in checks_of(check.declaration.flaw or "")]
+    asked = [one.id for one in checks_of(check.declaration.flaw or "")]
     run = CheckRun(check.declaration, testbed, fresh_seed(), asked)
     verdict = await run.decide(check.begin(run))
     await testbed.lift()
