@@ -28,9 +28,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from checks.connections import Connections, Unanswered
 from checks.testbed.cluster import binaries
-from checks.testbed.host import DatabaseUpstream
 from checks.testbed.postgres import Server, open_server
-from checks.testbed.sql.proxy import Endpoint
 from harness.loop import run
 
 SERVICE = Path(__file__).parents[2] / "reference" / "fastapi"
@@ -212,19 +210,11 @@ def pgbench(server: Server, merchant: str) -> float:
     return float(found[1])
 
 
-async def pump(socket_folder: str) -> None:
-    """The proxy's process: prints its port, and serves until its input is closed."""
-    server = Server(socket_folder, 5432, "", "", "", "", embedded=True, superuser=True)
-    async with Endpoint(DatabaseUpstream(server), 0.0) as endpoint:
-        print(endpoint.port, flush=True)
-        await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
-
-
 @contextlib.asynccontextmanager
 async def pumping(server: Server) -> AsyncIterator[str]:
     """The address of the database behind the proxy."""
     proxy = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "tests.benchmarks.bench_transfers", server.host),
+        *(sys.executable, "-m", "tests.benchmarks.bench_proxy", server.host),
         cwd=SERVICE.parents[1],
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
@@ -291,4 +281,4 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    run(pump(sys.argv[1]) if len(sys.argv) > 1 else main())
+    run(main())
