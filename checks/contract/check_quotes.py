@@ -58,8 +58,7 @@ async def a_quote_is_priced_and_executed(alice: Merchant, fresh: Fresh, fx: Fx) 
 )
 async def a_quote_converts_once(alice: Merchant, fresh: Fresh) -> None:
     """A repeat is replayed, and another execution refused."""
-    source, target = await _accounts(alice, fresh)
-    quote = await alice.quote(source, target, fresh.money(1000, _SOLD, source.currency))
+    source, target, quote = await _quoted(alice, fresh)
     path, key = f"{quote.url}/execute", fresh.key()
     first = (await alice.post(path, {}, key=key)).expect(200)
     again = (await alice.post(path, {}, key=key)).expect(200)
@@ -79,8 +78,7 @@ async def a_quote_converts_once(alice: Merchant, fresh: Fresh) -> None:
 )
 async def an_expired_quote_is_not_executed(alice: Merchant, fresh: Fresh) -> None:
     """A quote lives as long as it says, and moves nothing afterwards."""
-    source, target = await _accounts(alice, fresh)
-    quote = await alice.quote(source, target, fresh.money(1000, _SOLD, source.currency))
+    source, target, quote = await _quoted(alice, fresh)
     with probe("a quote that has expired"):
         await _expired(alice, quote)
         answer = await alice.post(f"{quote.url}/execute", {}, key=fresh.key())
@@ -121,8 +119,7 @@ async def a_quote_that_cannot_be_is_refused(alice: Merchant, bob: Merchant, fres
 )
 async def a_quote_is_its_merchants_alone(alice: Merchant, bob: Merchant, fresh: Fresh) -> None:
     """Another merchant neither sees a quote nor executes it; a viewer only sees it."""
-    source, target = await _accounts(alice, fresh)
-    quote = await alice.quote(source, target, fresh.money(1000, _SOLD, source.currency))
+    source, target, quote = await _quoted(alice, fresh)
     secrets = (source.id, target.id)
     expect_hidden(await bob.get(quote.url), secrets)
     expect_hidden(await bob.post(f"{quote.url}/execute", {}, key=fresh.key()), secrets)
@@ -180,6 +177,13 @@ async def _accounts(merchant: Merchant, fresh: Fresh) -> tuple[Account, Account]
     sold, bought = fresh.pair()
     source = await merchant.funded(Money(_FUNDS, sold))
     return source, await merchant.open_account(bought)
+
+
+async def _quoted(merchant: Merchant, fresh: Fresh) -> tuple[Account, Account, Quote]:
+    """The same, with a quote that the first can pay."""
+    source, target = await _accounts(merchant, fresh)
+    sold = fresh.money(1000, _SOLD, source.currency)
+    return source, target, await merchant.quote(source, target, sold)
 
 
 def _expect_price(quote: Quote, source: Account, target: Account, sold: Money) -> None:

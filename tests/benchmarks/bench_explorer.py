@@ -28,6 +28,7 @@ from checks.tenants import Merchant
 from checks.testbed.control import Control
 from checks.testbed.testbed import Host
 from exercises.bank import load_bank
+from exercises.tree import reference_tree
 from harness.loop import run
 from harness.matrix import Planned, plan
 from harness.session import fresh_seed
@@ -97,7 +98,7 @@ async def compare(host: Host, flaw: str) -> tuple[Found, Found]:
         if planned.variant is not None and planned.expected is Verdict.SECURE:
             continue
         of_kind = sound if planned.variant is None else flawed
-        async with prepared(host, planned) as control:
+        async with prepared(host, planned.tree()) as control:
             await by_checks(control, planned, of_kind)
             await by_rounds(control, flaw, of_kind)
     return flawed, sound
@@ -126,8 +127,10 @@ async def speed(host: Host) -> None:
             f" serial orders among them; one preemption in {swept:.2f} s ({SWEEP:g} at most)."
         )
 
-    (reference, *_) = plan([load_bank().flaws["transfer-double-spend"]], 1)
-    async with prepared(host, reference) as control, started(control, _BENCH) as testbed:
+    async with (
+        prepared(host, reference_tree("fastapi")) as control,
+        started(control, _BENCH) as testbed,
+    ):
         await apart(testbed, pair)
 
 

@@ -3,9 +3,7 @@
 Each operation is resolved after its cut, by retries under its key at a replica that meets none.
 """
 
-import tempfile
 import time
-from pathlib import Path
 
 from checks.attachment import Testbed
 from checks.contest import reading
@@ -14,13 +12,11 @@ from checks.power_cuts import Outages
 from checks.probes import Recorder, recording
 from checks.resilience.cases import Till
 from checks.resilience.check_restart import possible_cuts, strike
-from checks.settings import SHORT_CLAIMS
 from checks.tenants import Merchant, Platform
-from checks.testbed.broker import Broker
-from checks.testbed.control import Control
-from checks.testbed.testbed import Host, Submission
-from exercises.tree import reference_tree, write_tree
+from checks.testbed.testbed import Host
+from exercises.tree import reference_tree
 from harness.loop import run
+from tests.benchmarks.variants import checks_of, prepared, started
 
 #: Seconds that a payment's cuts may take: of connections alone, and with kills.
 WANTED = (8.0, 20.0)
@@ -48,21 +44,14 @@ async def measure(lent: Testbed) -> None:
 
 
 async def measure_all() -> None:
-    with tempfile.TemporaryDirectory(prefix="assay-bench-") as name:
-        write_tree(reference_tree("fastapi"), Path(name) / "submission")
-        async with (
-            Host.open(trusted=True) as host,
-            Submission.prepare(host, Path(name) / "submission") as submission,
-            Broker.open(submission) as broker,
-            await Control.connect(broker.socket) as control,
-        ):
-            lease = await control.lease(
-                "exclusive", worker=False, settings=dict(SHORT_CLAIMS), replicas=3
-            )
-            lent = Testbed(control, lease)
-            with recording(Recorder("bench/power_cuts")):
-                await measure(lent)
-            await lent.close()
+    (check,) = checks_of("idempotency-restart")
+    async with (
+        Host.open(trusted=True) as host,
+        prepared(host, reference_tree("fastapi")) as control,
+        started(control, check.declaration) as testbed,
+    ):
+        with recording(Recorder("bench/power_cuts")):
+            await measure(testbed)
 
 
 if __name__ == "__main__":

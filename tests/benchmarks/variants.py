@@ -26,7 +26,7 @@ from checks.testbed.control import Control
 from checks.testbed.errors import SubmissionError
 from checks.testbed.lending import SHARED_SETTINGS
 from checks.testbed.testbed import Host, Submission
-from exercises.tree import write_tree
+from exercises.tree import Tree, write_tree
 from harness.matrix import Planned
 from harness.session import fresh_seed
 
@@ -58,16 +58,20 @@ class Check:
     def begin(self, run: CheckRun) -> Coroutine[Any, Any, None]:
         """Its body, with all that it asks for, as ``checks.plugin`` hands it out."""
         wanted = set(inspect.signature(self.body).parameters)
+        actors = wanted & {"alice", "bob", "carol"}
+        if "tenants" in wanted:
+            actors |= {"alice", "bob"}
+        merchants = {name: run.merchant(name) for name in sorted(actors)}
         given: dict[str, Any] = {
+            **merchants,
             "testbed": run.testbed,
             "psp": run.testbed.psp,
+            "fx": run.testbed.fx,
             "fresh": run.fresh,
             "platform": run.platform,
         }
-        merchants = wanted & {"alice", "bob", "carol"} | ({"alice", "bob"} & ({"tenants"} & wanted))
-        given |= {name: run.merchant(name) for name in sorted(merchants)}
         if "tenants" in wanted:
-            alice, bob = run.merchant("alice"), run.merchant("bob")
+            alice, bob = merchants["alice"], merchants["bob"]
             given["tenants"] = Tenants(alice, bob, run.platform, run.testbed.psp, run.fresh)
         return self.body(**{name: given[name] for name in wanted})
 
@@ -104,10 +108,10 @@ def checks_of(flaw: str) -> tuple[Check, ...]:
 
 
 @contextlib.asynccontextmanager
-async def prepared(host: Host, planned: Planned) -> AsyncIterator[Control]:
-    """A variant, ready to be started."""
+async def prepared(host: Host, tree: Tree) -> AsyncIterator[Control]:
+    """A submission, ready to be started."""
     with tempfile.TemporaryDirectory(prefix="assay-bench-") as name:
-        write_tree(planned.tree(), Path(name) / "submission")
+        write_tree(tree, Path(name) / "submission")
         async with (
             Submission.prepare(host, Path(name) / "submission") as submission,
             Broker.open(submission) as broker,
@@ -178,6 +182,6 @@ async def _verdict(check: Check, testbed: Testbed) -> CheckVerdict:
 async def measure(host: Host, planned: Planned, runs: int, room: asyncio.Semaphore) -> Row:
     """A variant's row."""
     row = Row(planned)
-    async with room, prepared(host, planned) as control:
+    async with room, prepared(host, planned.tree()) as control:
         await repeat(control, row, runs)
     return row

@@ -34,7 +34,7 @@ async def create_quote(
         raise unavailable(doubt)
 
     async with uow:
-        quote, now = await service.make(uow.session, caller, body, rate.value, context.settings)
+        quote, now = await service.make(uow.session, caller, body, rate, context.settings)
     return QuoteOut.of(quote, now)
 
 

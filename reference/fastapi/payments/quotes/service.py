@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from payments.access.tokens import Caller
 from payments.accounts.repository import AccountRepository
-from payments.fx.rates import Belief
+from payments.fx.rates import Belief, Rate
 from payments.kit.ids import new_id
 from payments.kit.money import EXPONENTS, MAX_AMOUNT, fee_of
 from payments.kit.problems import Problem, not_found
@@ -80,31 +80,31 @@ async def belief(
 
 
 async def make(
-    session: AsyncSession, caller: Caller, body: QuoteCreate, rate: Decimal, settings: Settings
+    session: AsyncSession,
+    caller: Caller,
+    body: QuoteCreate,
+    rate: Rate,
+    settings: Settings,
 ) -> tuple[Quote, datetime]:
     """Give a quote at a rate that is believed; with it the moment at which it was given.
 
     Raises:
         Problem: 422 ``amount_too_small``, ``amount_too_large``.
     """
-    accounts = AccountRepository(session, caller.merchant_id)
-    target = await accounts.get(body.to)
-    if target is None:
-        raise Problem(404, "account_not_found", "There is no such account.")
-    sold = body.amount
-    priced = price(sold.amount, sold.currency, target.currency, rate, settings.quote_fee_bps)
+    sold = body.amount.amount
+    priced = price(sold, rate.base, rate.quote, rate.value, settings.quote_fee_bps)
     now = await repository.now(session)
     quote = Quote(
         id=new_id("qt"),
         merchant_id=caller.merchant_id,
         from_account_id=body.from_,
         to_account_id=body.to,
-        sell_currency=sold.currency,
-        buy_currency=target.currency,
-        sell=sold.amount,
+        sell_currency=rate.base,
+        buy_currency=rate.quote,
+        sell=sold,
         fee=priced.fee,
         buy=priced.buy,
-        rate=rate,
+        rate=rate.value,
         created_at=now,
         expires_at=now + timedelta(seconds=settings.quote_ttl_seconds),
     )
