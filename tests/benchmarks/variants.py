@@ -1,6 +1,7 @@
 """The checks of race flaws, run over and over on each variant, without a pytest session around.
 
-A service is started once for each check; each run has merchants and amounts of its own.
+A service is started once for each check, and again where a run leaves it unfit for the next; each
+run has merchants and amounts of its own.
 """
 
 import asyncio
@@ -138,30 +139,52 @@ async def started(control: Control, declaration: Declaration) -> AsyncIterator[T
         await control.release(lease)
 
 
+@dataclass
+class Stand:
+    """A check and its testbed, which serves one run after another for as long as it is fit to."""
+
+    control: Control
+    check: Check
+    held: contextlib.AsyncExitStack = field(default_factory=contextlib.AsyncExitStack)
+    _testbed: Testbed | None = None
+
+    async def verdict(self) -> CheckVerdict:
+        """Of one run."""
+        if self._testbed is None:
+            new = started(self.control, self.check.declaration)
+            self._testbed = await self.held.enter_async_context(new)
+        testbed, declaration = self._testbed, self.check.declaration
+        asked = [one.id for one in checks_of(declaration.flaw or "")]
+        run = CheckRun(declaration, testbed, fresh_seed(), asked)
+        verdict = await run.decide(self.check.begin(run))
+        await testbed.lift()
+        if testbed.spoiled or testbed.killed:
+            await self.held.aclose()
+            self._testbed = None
+        return verdict
+
+
 async def repeat(control: Control, row: Row, runs: int) -> None:
     """Run the flaw's checks so many times, and add what they come to together to the row.
 
-    Each has a testbed of its own for all runs. A run of flawed code is over when one has found it,
-    and that one goes first in the next run.
+    A run of flawed code is over when a check has found it, and that one goes first in the next run.
     """
-    checks = list(checks_of(row.planned.flaw.id))
+    stands = [Stand(control, check) for check in checks_of(row.planned.flaw.id)]
     try:
         async with contextlib.AsyncExitStack() as stack:
-            testbeds = {
-                check.id: await stack.enter_async_context(started(control, check.declaration))
-                for check in checks
-            }
+            for stand in stands:
+                await stack.enter_async_context(stand.held)
             for _ in range(runs):
                 found, seconds = Verdict.SECURE, 0.0
-                for check in tuple(checks):
-                    verdict = await _verdict(check, testbeds[check.id])
+                for stand in tuple(stands):
+                    verdict = await stand.verdict()
                     found = min(found, verdict.verdict, key=PRECEDENCE.index)
                     seconds += verdict.seconds
                     if verdict.verdict not in (Verdict.SECURE, row.planned.expected):
                         row.because = verdict.because
                     if found is row.planned.expected is Verdict.VULNERABLE:
-                        checks.remove(check)
-                        checks.insert(0, check)
+                        stands.remove(stand)
+                        stands.insert(0, stand)
                         break
                 row.verdicts.append(found)
                 row.seconds.append(seconds)
@@ -169,14 +192,6 @@ async def repeat(control: Control, row: Row, runs: int) -> None:
         row.verdicts.append(Verdict.BROKEN)
         row.seconds.append(0.0)
         row.because = str(failure)
-
-
-async def _verdict(check: Check, testbed: Testbed) -> CheckVerdict:
-    asked = [one.id for one in checks_of(check.declaration.flaw or "")]
-    run = CheckRun(check.declaration, testbed, fresh_seed(), asked)
-    verdict = await run.decide(check.begin(run))
-    await testbed.lift()
-    return verdict
 
 
 async def measure(host: Host, planned: Planned, runs: int, room: asyncio.Semaphore) -> Row:

@@ -3,11 +3,11 @@
 import asyncio
 from datetime import datetime
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
-from sqlalchemy import ColumnElement, DateTime, MetaData, func, make_url, text
+from sqlalchemy import ColumnElement, DateTime, MetaData, event, func, make_url, text
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.orm import DeclarativeBase
@@ -85,6 +85,7 @@ class Database:
                 },
             },
         )
+        event.listen(self._engine.sync_engine, "checkout", _refuse_dead)
 
     def unit_of_work(self) -> "UnitOfWork":
         """A fresh unit of work; none is shared between tasks."""
@@ -164,6 +165,15 @@ class UnitOfWork:
             await asyncio.shield(session.close())
             if isinstance(error, DBAPIError) and sqlstate(error) in LOST_RACES:
                 raise BusyError("the transaction lost a race") from error
+
+
+def _refuse_dead(connection: Any, _: object, __: object) -> None:
+    """Have the pool replace a connection that the server has closed since it was used last.
+
+    The driver knows it without asking the server, as a ping before each use would.
+    """
+    if connection.driver_connection.is_closed():
+        raise DisconnectionError
 
 
 def sqlstate(error: DBAPIError) -> str | None:
