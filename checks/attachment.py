@@ -21,26 +21,36 @@ from checks.testbed.driving.schedule import Interleaving, Schedule
 from checks.testbed.lease import Lease
 
 
-class Psp(outside.Psp):
-    """The PSP simulator of a testbed; what is read of its journal goes into the current probe."""
+class _Recorded(outside.Outside):
+    """What is read of a journal goes into the current probe."""
 
-    async def journal(self, card: str | None = None, *, since: int = 0) -> tuple[JournalEntry, ...]:
-        """What the PSP was asked about a card, in order."""
-        return _recorded(await super().journal(card, since=since))
+    async def journal(
+        self, token: str | None = None, *, since: int = 0
+    ) -> tuple[JournalEntry, ...]:
+        """What it was asked (about one thing), in order."""
+        return _recorded(await super().journal(token, since=since))
 
     async def wait(
-        self, card: str | None, entries: int, seconds: float
+        self, token: str | None, entries: int, seconds: float
     ) -> tuple[JournalEntry, ...]:
-        """The journal of a card as soon as it holds so many entries, or after so many seconds."""
-        return _recorded(await super().wait(card, entries, seconds))
+        """The journal as soon as it holds so many entries, or after so many seconds."""
+        return _recorded(await super().wait(token, entries, seconds))
 
 
-class Fx(outside.Fx):
-    """The FX simulator of a testbed; what is read of its journal goes into the current probe."""
+class Psp(_Recorded, outside.Psp):
+    """The PSP simulator of a testbed."""
 
-    async def journal(self, base: str, quote: str) -> tuple[JournalEntry, ...]:
-        """What the provider was asked about a pair, in order."""
-        return _recorded(await super().journal(base, quote))
+
+class Fx(_Recorded, outside.Fx):
+    """The FX simulator of a testbed."""
+
+
+class Bank(_Recorded, outside.Bank):
+    """The bank simulator of a testbed."""
+
+
+class Notifier(_Recorded, outside.Notifier):
+    """The notifier simulator of a testbed."""
 
 
 def _recorded(entries: tuple[JournalEntry, ...]) -> tuple[JournalEntry, ...]:
@@ -90,6 +100,8 @@ class Testbed:
         self.connections = Connections(lease.replicas)
         self.psp = Psp(control, lease)
         self.fx = Fx(control, lease)
+        self.bank = Bank(control, lease)
+        self.notifier = Notifier(control, lease)
         self.driving = Driving(control, lease)
         #: Set by a check that leaves the testbed as no other should find it.
         self.spoiled = False

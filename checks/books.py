@@ -6,7 +6,7 @@
     books.capture(account, payment.amount)
     await books.agree()          # balances and entries, as the API shows them
 
-Rules: contract 3.2, 3.5, 4, 6.13, 6.15 and 6.16.
+Rules: contract 3.2, 3.5, 4, 6.13, 6.15, 6.16, 12.3 and 12.13.
 """
 
 from __future__ import annotations
@@ -64,8 +64,12 @@ class Books:
         """A refund succeeded."""
         self._post(account, "refund", -amount)
 
+    def payout(self, account: Account, amount: Money) -> None:
+        """A payout was paid."""
+        self._post(account, "payout", -amount)
+
     def hold(self, account: Account, amount: Money) -> None:
-        """A refund was accepted, and its outcome is open."""
+        """A refund or a payout was accepted, and its outcome is open."""
         self._lines[account.id].held += amount.amount
 
     def release(self, account: Account, amount: Money) -> None:

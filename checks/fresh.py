@@ -6,6 +6,7 @@ import random
 import string
 
 from checks.amounts import Money
+from checks.shapes import Payee
 
 _LETTERS = string.ascii_lowercase
 _TOKEN = string.ascii_letters + string.digits
@@ -86,6 +87,11 @@ class Fresh:
     def reference(self) -> str:
         """A reference as a merchant writes them."""
         return f"{self.word(3).upper()}-{self.number(1000, 99999)}"
+
+    def payee(self) -> Payee:
+        """Somebody with a bank account; it has letters throughout."""
+        parts = (f"{self.word(2).upper()}{self.number(10, 99)}" for _ in range(5))
+        return Payee(name=self.name(), bank_account="".join(parts))
 
     def number(self, low: int, high: int) -> int:
         """An integer between two bounds, both included."""

@@ -32,13 +32,16 @@ async def all_of(
         async with room:
             return await attack
 
-    tasks = [asyncio.create_task(admitted(attack)) for attack in attacks]
+    given = list(attacks)
+    tasks = [asyncio.create_task(admitted(attack)) for attack in given]
     try:
         await _ended(tasks, hasty=hasty)
     finally:
         for task in tasks:
             task.cancel()
         outcomes = await asyncio.gather(*tasks, return_exceptions=True)
+        for attack in given:
+            attack.close()
     raised = [
         outcome
         for outcome in outcomes

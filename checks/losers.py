@@ -18,10 +18,15 @@ _PAUSE = 0.2
 _FINAL = {
     "already_reversed",
     "idempotency_key_reused",
+    "not_approvable",
+    "not_cancellable",
     "not_capturable",
+    "not_changeable",
     "not_refundable",
     "not_reversible",
     "not_voidable",
+    "quote_executed",
+    "quote_expired",
     "too_many_refunds",
 }
 

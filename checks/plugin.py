@@ -19,7 +19,7 @@ import pytest
 import uvloop
 from _pytest.runner import runtestprotocol
 
-from checks.attachment import Fx, Psp, Testbed
+from checks.attachment import Bank, Fx, Notifier, Psp, Testbed
 from checks.catalogue import select, validate
 from checks.evidence import CheckVerdict, Verdict
 from checks.fresh import Fresh
@@ -191,6 +191,18 @@ def psp(testbed: Testbed) -> Psp:
 def fx(testbed: Testbed) -> Fx:
     """The FX simulator."""
     return testbed.fx
+
+
+@pytest.fixture
+def bank(testbed: Testbed) -> Bank:
+    """The bank simulator."""
+    return testbed.bank
+
+
+@pytest.fixture
+def notifier(testbed: Testbed) -> Notifier:
+    """The notifier simulator."""
+    return testbed.notifier
 
 
 @pytest.fixture

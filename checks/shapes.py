@@ -31,8 +31,21 @@ EntryKind = Literal[
     "refund",
     "conversion_sale",
     "conversion_purchase",
+    "payout",
+    "payout_return",
 ]
 QuoteStatus = Literal["open", "executed", "expired"]
+PayoutStatus = Literal[
+    "awaiting_approval",
+    "cancelled",
+    "approved",
+    "unknown",
+    "submitted",
+    "rejected",
+    "failed",
+    "paid",
+    "returned",
+]
 Role = Literal["owner", "operator", "viewer"]
 
 
@@ -175,6 +188,42 @@ class Quote(Read):
     def url(self) -> str:
         """Where it is."""
         return f"/v1/quotes/{self.id}"
+
+
+class Payee(Read):
+    """Whom a payout goes to (12.1)."""
+
+    name: StrictStr
+    bank_account: StrictStr
+
+
+class Payout(Read):
+    """A payout (12.1)."""
+
+    id: Annotated[StrictStr, Field(pattern="^po_.+")]
+    account: StrictStr
+    amount: Amount
+    payee: Payee
+    reference: StrictStr | None = None
+    status: PayoutStatus
+    reason: StrictStr | None = None
+    made_by: StrictStr
+    approved_by: StrictStr | None
+    created_at: AwareDatetime
+
+    @property
+    def url(self) -> str:
+        """Where it is."""
+        return f"/v1/payouts/{self.id}"
+
+
+class Challenge(Read):
+    """A code that was sent to an approver (12.9)."""
+
+    id: Annotated[StrictStr, Field(pattern="^sca_.+")]
+    payout: StrictStr
+    expires_at: AwareDatetime
+    created_at: AwareDatetime
 
 
 class ClientAccount(Read):

@@ -18,4 +18,5 @@ declines = (
     "contract/a_declined_follow_up_is_answered_402",
 )
 quotes = (*deposits, "contract/a_quote_is_priced_and_executed")
+payouts = (*deposits, "contract/a_payout_is_approved")
 lists = ("contract/a_list_is_paged",)

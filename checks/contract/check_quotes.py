@@ -38,7 +38,7 @@ async def a_quote_is_priced_and_executed(alice: Merchant, fresh: Fresh, fx: Fx) 
     sold = fresh.money(_SOLD // 2, _SOLD, source.currency)
     quote = await alice.quote(source, target, sold)
     _expect_price(quote, source, target, sold)
-    if not await fx.journal(source.currency, target.currency):
+    if not await fx.journal(f"{source.currency}/{target.currency}"):
         raise Broken("A quote was given, and the FX provider was not asked.")
     await _expect_shown(alice, quote)
     # The price stands, whatever the market does.

@@ -13,6 +13,7 @@ from checks.gathering import all_of
 from checks.load.filling import Filled, fill
 from checks.load.sessions import reconnect
 from checks.load.tuples import Reader, RowsRead, reading
+from checks.payouts import make, payout_body
 from checks.probes import probe
 from checks.registry import check
 from checks.settings import NO_WORKER
@@ -54,6 +55,7 @@ Send = Callable[[], Awaitable[Answer]]
         *contract.payments,
         *contract.refunds,
         *contract.quotes,
+        *contract.payouts,
     ),
     exclusive=True,
     settings=NO_WORKER,
@@ -113,6 +115,8 @@ async def _crowd(stranger: Merchant, rows: int) -> None:
             await merchant.create_client("viewer")
             await merchant.transfer(account, other, money("0.10 GBP"))
             await merchant.quote(account, euros, money("1.00 GBP"))
+            payee = merchant.fresh.payee()
+            await make(merchant, merchant.fresh, account, money("0.10 GBP"), payee)
             amount = Money(index + (200 if index % 2 else 10_000), "GBP")
             await merchant.refund(await merchant.pay(amount, account), money("0.10 GBP"))
 
@@ -146,6 +150,7 @@ class _Measured:
             f"{filled.payment.url}/refunds/{refund.id}",
             f"/v1/transfers/{transfers.data[0]['id']}",
             filled.quote.url,
+            filled.payout.url,
         ):
             found[path] = self._sent("GET", path, 200)
         return found
@@ -161,6 +166,7 @@ class _Measured:
         refunds = f"{self.filled.payment.url}/refunds"
         part = {"amount": money("0.10 GBP").json()}
         conversion = transfer_body(account, self.filled.euros, money("1.00 GBP"))
+        payout = payout_body(account, money("0.10 GBP"), fresh.payee())
         execution = f"{self.filled.quote.url}/execute"
         return {
             "a transfer": self._sent("POST", "/v1/transfers", 201, transfer, key=key),
@@ -168,6 +174,7 @@ class _Measured:
             "a payment": self._sent("POST", "/v1/payments", 201, payment, key=fresh.key()),
             "a refund": self._sent("POST", refunds, 201, part, key=fresh.key()),
             "a quote": self._sent("POST", "/v1/quotes", 201, conversion),
+            "a payout": self._sent("POST", "/v1/payouts", 201, payout, key=fresh.key()),
             "a conversion": self._sent("POST", execution, 200, {}, key=fresh.key()),
             "sync": self._sent("POST", f"{self.filled.payment.url}/sync", 200, {}),
             "a token": self._sent("POST", "/v1/token", 200, login),

@@ -43,6 +43,7 @@ _SLACK = 4
         *contract.payments,
         *contract.refunds,
         *contract.quotes,
+        *contract.payouts,
     ),
     exclusive=True,
     settings=PATIENT_CLAIMS,

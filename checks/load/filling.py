@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from checks.amounts import Money, money
 from checks.gathering import all_of
-from checks.shapes import Account, Payment, Quote
+from checks.payouts import make
+from checks.shapes import Account, Payment, Payout, Quote
 from checks.tenants import Merchant
 
 
@@ -22,6 +23,7 @@ class Filled:
     status: str
     euros: Account
     quote: Quote
+    payout: Payout
 
     def lists(self) -> dict[str, str]:
         """Its lists by name."""
@@ -37,6 +39,7 @@ class Filled:
             "refunds": f"{self.payment.url}/refunds",
             "clients": "/v1/clients",
             "quotes": "/v1/quotes",
+            "payouts": "/v1/payouts",
         }
 
 
@@ -50,11 +53,14 @@ async def fill(merchant: Merchant, rows: int) -> Filled:
     payment = await merchant.pay(money("90.00 GBP"), account)
 
     quotes: list[Quote] = []
+    payouts: list[Payout] = []
 
     async def row(index: int) -> None:
         if index > 2:
             await merchant.open_account()
         quotes.append(await merchant.quote(account, euros, money("1.00 GBP")))
+        payee = merchant.fresh.payee()
+        payouts.append(await make(merchant, merchant.fresh, account, money("0.10 GBP"), payee))
         if index > 0:
             await merchant.create_client("viewer")
         taken = payment if index == 0 else await merchant.pay(Money(1000 + index, "GBP"), account)
@@ -67,4 +73,4 @@ async def fill(merchant: Merchant, rows: int) -> Filled:
 
     await all_of([row(index) for index in range(rows)], at_once=4)
     status = (await merchant.payment(payment)).status
-    return Filled(merchant, rows, account, other, payment, status, euros, quotes[0])
+    return Filled(merchant, rows, account, other, payment, status, euros, quotes[0], payouts[0])

@@ -20,17 +20,14 @@ from typing import Any, Literal, Self
 
 from pydantic import TypeAdapter, ValidationError
 
-from checks.evidence import JournalEntry
+from checks.testbed import scripting
 from checks.testbed.control import LINE_LIMIT, Ending, Statement
 from checks.testbed.driving.schedule import Place, Schedule
 from checks.testbed.errors import MachineError, SubmissionError, TestbedError, UsageError
-from checks.testbed.faults import Fault
-from checks.testbed.fx import Telling
 from checks.testbed.lease import REPLICAS
 from checks.testbed.lending import Pool, Wanted
 from checks.testbed.testbed import Submission, Testbed
 
-_JOURNAL = TypeAdapter(tuple[JournalEntry, ...])
 _STATEMENTS = TypeAdapter(tuple[Statement, ...])
 _ENDINGS = TypeAdapter(tuple[Ending, ...])
 _SHARED = "shared"
@@ -55,15 +52,7 @@ class Broker:
         self._connections: set[asyncio.StreamWriter] = set()
         self._hanging_up: set[asyncio.Task[None]] = set()
         self._methods: dict[str, Callable[..., Awaitable[Any]]] = {
-            "lift": self._lift_all,
-            "psp.fault": self._fault,
-            "psp.lift": self._lift,
-            "psp.publish": self._publish,
-            "psp.journal": self._journal,
-            "psp.wait": self._wait,
-            "psp.under_way": self._under_way,
-            "fx.tell": self._tell,
-            "fx.journal": self._journal_fx,
+            **scripting.METHODS,
             "sql.count": self._count,
             "sql.statements": self._statements,
             "sql.sessions": self._sessions,
@@ -186,40 +175,6 @@ class Broker:
     async def _end(self, name: str) -> None:
         self._lent.pop(name, None)
         await self._pool.give_back(name)
-
-    async def _fault(self, testbed: Testbed, **fault: Any) -> dict[str, str]:
-        return {"fault": testbed.psp.script(Fault.model_validate(fault))}
-
-    async def _publish(self, testbed: Testbed, path: str, body: str) -> dict[str, str]:
-        return {"url": testbed.psp.publish(path, body)}
-
-    async def _lift(self, testbed: Testbed, fault: str | None = None) -> None:
-        testbed.psp.lift(fault)
-
-    async def _journal(
-        self, testbed: Testbed, since: int = 0, token: str | None = None
-    ) -> list[dict[str, Any]]:
-        entries = testbed.psp.journal(since=since, token=token)
-        return list(_JOURNAL.dump_python(entries, mode="json"))
-
-    async def _wait(
-        self, testbed: Testbed, entries: int, seconds: float, token: str | None = None
-    ) -> list[dict[str, Any]]:
-        await testbed.psp.wait(entries, seconds, token)
-        return await self._journal(testbed, token=token)
-
-    async def _under_way(self, testbed: Testbed, token: str | None = None) -> int:
-        return testbed.psp.under_way(token)
-
-    async def _tell(self, testbed: Testbed, base: str, quote: str, telling: Any) -> None:
-        testbed.fx.tell(base, quote, Telling.model_validate(telling))
-
-    async def _lift_all(self, testbed: Testbed) -> None:
-        testbed.psp.lift(None)
-        testbed.fx.lift()
-
-    async def _journal_fx(self, testbed: Testbed, base: str, quote: str) -> list[dict[str, Any]]:
-        return list(_JOURNAL.dump_python(testbed.fx.journal(base, quote), mode="json"))
 
     async def _count(self, testbed: Testbed, replica: int | Literal["worker"]) -> dict[str, Any]:
         return testbed.endpoint(replica).count.model_dump()

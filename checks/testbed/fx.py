@@ -6,19 +6,16 @@ method calls of the harness, pair by pair: checks that share a testbed use pairs
 
 from __future__ import annotations
 
-import asyncio
 import json
 from datetime import UTC, datetime, timedelta
 from decimal import Context, Decimal
-from typing import Literal
 from urllib.parse import parse_qs
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from checks.evidence import JournalEntry
 from checks.testbed.http import Answer, Received
-from checks.testbed.journal import Entry, Journal
-from checks.testbed.line import Line
+from checks.testbed.journal import Entry
+from checks.testbed.simulator import Conduct, Conducts, Simulator, refusal
 
 #: What one unit of each currency is worth in one and the same currency, more or less.
 _WORTH = {
@@ -34,87 +31,51 @@ _WORTH = {
 #: Digits of a rate that count, and after the point at most (contract 11.1).
 _DIGITS, _PLACES = 7, 12
 
-_NONSENSE = '{"rate": "1.'
 
-
-class Telling(BaseModel):
+class Telling(Conduct):
     """How a pair's rate is told; what is not given is told as it is.
 
     ``rate`` is told instead, or ``factor`` times the true one; ``age`` is in seconds, and negative
-    in the future. ``base`` and ``quote`` name another pair. ``status`` goes before an empty answer
-    where it is not 200, ``nonsense`` is no JSON; the connection of what is ``withheld`` is cut, at
-    once or when the pair is told as it is again.
+    in the future. ``base`` and ``quote`` name another pair.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     rate: str | None = None
     factor: Decimal | None = Field(default=None, gt=0)
     age: float = 0.0
     base: str | None = None
     quote: str | None = None
-    status: int = Field(default=200, ge=200, le=599)
-    nonsense: bool = False
-    withheld: Literal["", "drop", "hang"] = ""
 
 
-class Fx:
-    """One testbed's provider; an asynchronous context manager.
+class Fx(Simulator):
+    """One testbed's provider."""
 
-    ``api_key`` is what the service has to send, at one of its ``lines``.
-    """
+    name = "fx"
 
     def __init__(self, api_key: str, lines: int = 1) -> None:
-        self._api_key = api_key
-        self.lines = tuple(Line("fx", self._answer) for _ in range(lines))
-        self._journal = Journal("fx")
-        self._told: dict[str, tuple[Telling, asyncio.Event]] = {}
-
-    async def __aenter__(self) -> Fx:
-        for line in self.lines:
-            await line.start()
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        self.lift()
-        for line in self.lines:
-            await line.stop()
+        super().__init__(api_key, lines)
+        self._tellings = Conducts(Telling())
 
     def tell(self, base: str, quote: str, telling: Telling | None) -> None:
         """Tell a pair's rate in this way from now on; ``None``: as it is."""
-        pair = f"{base}/{quote}"
-        if pair in self._told:
-            self._told.pop(pair)[1].set()
-        if telling is not None:
-            self._told[pair] = telling, asyncio.Event()
+        self._tellings.set(f"{base}/{quote}", telling)
 
     def lift(self) -> None:
         """Tell every pair's rate as it is."""
-        for _, lifted in self._told.values():
-            lifted.set()
-        self._told.clear()
-
-    def journal(self, base: str, quote: str) -> tuple[JournalEntry, ...]:
-        """What was asked about a pair, in order of arrival."""
-        return self._journal.read(token=f"{base}/{quote}")
+        self._tellings.lift()
 
     async def _answer(self, received: Received) -> Answer | None:
         asked = parse_qs(received.query)
         base, quote = ("".join(asked.get(name, [])[:1]) for name in ("base", "quote"))
-        entry = Entry.of(received, token=f"{base}/{quote}")
+        pair = f"{base}/{quote}"
+        entry = Entry.of(received, token=pair)
         await self._journal.note(entry)
-        if received.headers.get("authorization") != f"Bearer {self._api_key}":
-            return entry.ended(_refusal(401, "unauthorised"))
-        if received.method != "GET" or received.path != "/v1/rates":
-            return entry.ended(_refusal(404, "no_such_path"))
-        if base not in _WORTH or quote not in _WORTH:
-            return entry.ended(_refusal(404, "unknown_pair"))
-        telling, lifted = self._told.get(entry.token or "", (Telling(), asyncio.Event()))
-        if telling.withheld:
-            if telling.withheld == "hang":
-                await lifted.wait()
-            return None
-        return entry.ended(_told(base, quote, telling))
+        refused = self._refused(received, ("GET", "/v1/rates"))
+        if refused is None and not {base, quote} <= _WORTH.keys():
+            refused = refusal(404, "unknown_pair")
+        if refused is not None:
+            return entry.ended(refused)
+        told = _told(base, quote, self._tellings.about(pair))
+        return entry.ended(await self._tellings.said(pair, told))
 
 
 def true_rate(base: str, quote: str) -> Decimal:
@@ -124,10 +85,6 @@ def true_rate(base: str, quote: str) -> Decimal:
 
 
 def _told(base: str, quote: str, telling: Telling) -> Answer:
-    if telling.status != 200:
-        return _refusal(telling.status, "unavailable")
-    if telling.nonsense:
-        return Answer(200, _NONSENSE)
     rate = true_rate(base, quote)
     if telling.factor is not None:
         rate = round(rate * telling.factor, _PLACES).normalize()
@@ -139,7 +96,3 @@ def _told(base: str, quote: str, telling: Telling) -> Answer:
         "as_of": as_of.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
     }
     return Answer(200, json.dumps(reply))
-
-
-def _refusal(status: int, code: str) -> Answer:
-    return Answer(status, json.dumps({"error": code}))

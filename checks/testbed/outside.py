@@ -1,86 +1,119 @@
 """The simulators of a testbed, as the harness scripts them and reads their journals.
 
-Out of band: over the broker, never over the protocols that the service speaks with them.
+Out of band: over the broker (``checks.testbed.scripting``), never over the protocols that the
+service speaks with them.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
-from pydantic import TypeAdapter
+from pydantic import BaseModel, TypeAdapter
 
 from checks.evidence import JournalEntry
+from checks.testbed.bank import BankConduct, Status
 from checks.testbed.control import Control
 from checks.testbed.faults import Fault, FaultKind, Operation
 from checks.testbed.fx import Telling
 from checks.testbed.lease import Lease
+from checks.testbed.simulator import Conduct
 
 _JOURNAL = TypeAdapter(tuple[JournalEntry, ...])
 
 
-class Psp:
-    """The card processor."""
+class Outside:
+    """One of them; what its journal is read by is its own word for what a request is about."""
+
+    name: ClassVar[str]
 
     def __init__(self, control: Control, lease: Lease) -> None:
         self._control = control
         self._lease = lease
+
+    async def journal(
+        self, token: str | None = None, *, since: int = 0
+    ) -> tuple[JournalEntry, ...]:
+        """What it was asked, in order, from an entry on; about one thing only, if given."""
+        given = {"simulator": self.name, "token": token, "since": since}
+        return _JOURNAL.validate_python(await self._call("journal", **given))
+
+    async def wait(
+        self, token: str | None, entries: int, seconds: float
+    ) -> tuple[JournalEntry, ...]:
+        """The journal as soon as it holds so many entries, or after so many seconds.
+
+        The caller looks at how many there are: running out of time is no error here.
+        """
+        given = {"simulator": self.name, "token": token, "entries": entries, "seconds": seconds}
+        return _JOURNAL.validate_python(await self._call("wait", **given))
+
+    async def _call(self, method: str, **given: object) -> Any:
+        return await self._control.call(method, lease=self._lease.id, **given)
+
+
+class Psp(Outside):
+    """The card processor; its journal is read by card."""
+
+    name = "psp"
 
     async def fault(
         self, kind: FaultKind, *operations: Operation, token: str | None = None, **options: Any
     ) -> str:
         """Script a fault (``checks.testbed.faults.Fault``) until it is lifted; gives its id."""
         fault = Fault(kind=kind, operations=operations, token=token, **options)
-        given = fault.model_dump(mode="json")
-        answer = await self._control.call("psp.fault", lease=self._lease.id, **given)
+        answer = await self._call("psp.fault", **fault.model_dump(mode="json"))
         return str(answer["fault"])
 
     async def lift(self, fault: str | None = None) -> None:
         """End one fault, or all; replies that one withheld are let go."""
-        await self._control.call("psp.lift", lease=self._lease.id, fault=fault)
+        await self._call("psp.lift", fault=fault)
 
     async def publish(self, path: str, body: str) -> str:
         """Have something to be fetched at a URL that the service can reach; gives the URL."""
-        given = {"path": path, "body": body}
-        return str((await self._control.call("psp.publish", lease=self._lease.id, **given))["url"])
-
-    async def journal(self, card: str | None = None, *, since: int = 0) -> tuple[JournalEntry, ...]:
-        """What it was asked, in order, from an entry on; about one card only, if given."""
-        given = {"since": since, "token": card}
-        found = await self._control.call("psp.journal", lease=self._lease.id, **given)
-        return _JOURNAL.validate_python(found)
-
-    async def wait(
-        self, card: str | None, entries: int, seconds: float
-    ) -> tuple[JournalEntry, ...]:
-        """The journal (of a card) as soon as it holds so many entries, or after so many seconds.
-
-        The caller looks at how many there are: running out of time is no error here.
-        """
-        given = {"entries": entries, "seconds": seconds, "token": card}
-        found = await self._control.call("psp.wait", lease=self._lease.id, **given)
-        return _JOURNAL.validate_python(found)
+        return str((await self._call("psp.publish", path=path, body=body))["url"])
 
     async def under_way(self, card: str | None = None) -> int:
         """How many calls (about a card) wait for its answer at this moment."""
-        asked = await self._control.call("psp.under_way", lease=self._lease.id, token=card)
-        return int(asked)
+        return int(await self._call("psp.under_way", token=card))
 
 
-class Fx:
-    """The provider of rates."""
+class Fx(Outside):
+    """The provider of rates; its journal is read by pair, ``GBP/JPY``."""
 
-    def __init__(self, control: Control, lease: Lease) -> None:
-        self._control = control
-        self._lease = lease
+    name = "fx"
 
     async def tell(self, base: str, quote: str, **how: Any) -> None:
         """Have a pair's rate told in this way (``checks.testbed.fx.Telling``) from now on."""
-        telling = Telling(**how).model_dump(mode="json")
-        given = {"base": base, "quote": quote, "telling": telling}
-        await self._control.call("fx.tell", lease=self._lease.id, **given)
+        await self._call("fx.tell", base=base, quote=quote, telling=_dumped(Telling(**how)))
 
-    async def journal(self, base: str, quote: str) -> tuple[JournalEntry, ...]:
-        """What it was asked about a pair, in order."""
-        given = {"base": base, "quote": quote}
-        found = await self._control.call("fx.journal", lease=self._lease.id, **given)
-        return _JOURNAL.validate_python(found)
+
+class Bank(Outside):
+    """The bank; its journal is read by the payee's bank account."""
+
+    name = "bank"
+
+    async def conduct(self, bank_account: str, **how: Any) -> None:
+        """Have it behave so (``checks.testbed.bank.BankConduct``) towards payments to a payee."""
+        conduct = _dumped(BankConduct(**how))
+        await self._call("bank.conduct", bank_account=bank_account, conduct=conduct)
+
+    async def become(self, key: str, status: Status, reason: str | None = None) -> dict[str, Any]:
+        """Change a payment; what a notice would say of it. ``TestbedError`` if there is none."""
+        told: dict[str, Any] = await self._call(
+            "bank.become", key=key, status=status, reason=reason
+        )
+        return told
+
+
+class Notifier(Outside):
+    """The sender of messages; its journal is read by payout, and holds what was to be sent."""
+
+    name = "notifier"
+
+    async def conduct(self, payout: str, **how: Any) -> None:
+        """Have it behave so (``checks.testbed.simulator.Conduct``) towards a payout's messages."""
+        await self._call("notifier.conduct", payout=payout, conduct=_dumped(Conduct(**how)))
+
+
+def _dumped(model: BaseModel) -> dict[str, Any]:
+    return model.model_dump(mode="json")

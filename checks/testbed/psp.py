@@ -1,8 +1,7 @@
 """The PSP simulator: the card processor of the contract's section 9, over real HTTP.
 
-The service sees only what the protocol says. Faults are scripted, and the journal read, by method
-calls of the harness: there is no way to either over HTTP. The PSP does what it is told and keeps no
-bounds (contract 9.10), so that what a service fails to check shows.
+The PSP does what it is told and keeps no bounds (contract 9.10), so that what a service fails to
+check shows.
 """
 
 from __future__ import annotations
@@ -16,12 +15,11 @@ from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import Any
 
-from checks.evidence import JournalEntry
 from checks.testbed.faults import Fault, Operation
 from checks.testbed.http import Answer, Received
-from checks.testbed.journal import Entry, Journal
-from checks.testbed.line import Line
+from checks.testbed.journal import Entry
 from checks.testbed.psp_books import Books, Request, refusal
+from checks.testbed.simulator import Simulator
 
 _PATHS: dict[str, Operation] = {
     "/v1/authorisations": "authorisation",
@@ -47,32 +45,18 @@ class _Scripted:
     lifted: asyncio.Event = field(default_factory=asyncio.Event)
 
 
-class Psp:
-    """One testbed's PSP; an asynchronous context manager.
+class Psp(Simulator):
+    """One testbed's PSP."""
 
-    ``api_key`` is what the service has to send, at one of its ``lines``. The journal's times are
-    those of the monotonic clock, in seconds, which all processes of a machine share.
-    """
+    name = "psp"
 
     def __init__(self, api_key: str, lines: int = 1) -> None:
-        self._api_key = api_key
-        self.lines = tuple(Line("psp", self._answer) for _ in range(lines))
-        self._journal = Journal("psp")
+        super().__init__(api_key, lines)
         self._under_way: list[Entry] = []
         self._script: dict[str, _Scripted] = {}
         self._books = Books()
         self._faults = 0
         self._published: dict[str, str] = {}
-
-    async def __aenter__(self) -> Psp:
-        for line in self.lines:
-            await line.start()
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        self.lift(None)
-        for line in self.lines:
-            await line.stop()
 
     def publish(self, path: str, body: str) -> str:
         """Answer ``GET path`` with this body from now on, to whoever asks; gives the URL.
@@ -89,16 +73,12 @@ class Psp:
         self._script[name] = _Scripted(fault, fault.times)
         return name
 
-    def lift(self, name: str | None) -> None:
+    def lift(self, name: str | None = None) -> None:
         """End a fault, or all; replies that it withheld are let go."""
         for found in [name] if name is not None else list(self._script):
             scripted = self._script.pop(found, None)
             if scripted is not None:
                 scripted.lifted.set()
-
-    def journal(self, since: int = 0, token: str | None = None) -> tuple[JournalEntry, ...]:
-        """What was asked, in order of arrival, from an entry on; of one card only, if given."""
-        return self._journal.read(since, token)
 
     def under_way(self, token: str | None = None) -> int:
         """How many calls wait for their answers; about one card only, if given.
@@ -107,18 +87,13 @@ class Psp:
         """
         return sum(1 for e in self._under_way if token is None or e.token == token)
 
-    async def wait(self, entries: int, seconds: float, token: str | None) -> None:
-        """Until the journal holds so many (of the card), or so many seconds have passed."""
-
-        await self._journal.wait(entries, seconds, token)
-
     async def _answer(self, received: Received) -> Answer | None:
         if received.method == "GET" and received.path in self._published:
             return Answer(200, self._published[received.path])
         operation, key, body = self._read(received)
         entry = Entry.of(received, key=key, token=self._books.card(operation, key, body))
         await self._journal.note(entry)
-        if received.headers.get("authorization") != f"Bearer {self._api_key}":
+        if received.headers.get("authorization") != f"Bearer {self.api_key}":
             return entry.ended(refusal(401, "unauthorised", "The API key is wrong."))
         if operation is None:
             return entry.ended(refusal(404, "no_such_path", "There is no such path."))

@@ -3,7 +3,7 @@
     async with Host.open(trusted=False) as host:
         async with Submission.prepare(host, folder) as submission:
             async with submission.testbed(settings={"FEE_BPS": "0"}) as testbed:
-                testbed.replicas, testbed.psp.journal, ...
+                testbed.replicas, testbed.simulators.psp.journal, ...
 
 A ``Submission`` is prepared once: environment, build, migrated template database. Each of its
 testbeds has a clone of that database, a role, replicas and a worker of its own, an endpoint of the
@@ -13,7 +13,6 @@ SQL proxy for each of these, and its own simulators.
 from __future__ import annotations
 
 import asyncio
-import secrets
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -30,26 +29,22 @@ from checks.testbed.driving.stage import Stage
 from checks.testbed.driving.threads import Process
 from checks.testbed.environment import environment
 from checks.testbed.errors import TestbedError
-from checks.testbed.fx import Fx
 from checks.testbed.host import DatabaseUpstream, Host
 from checks.testbed.lease import REPLICAS, Lease
 from checks.testbed.manifest import Manifest, read_manifest
 from checks.testbed.preparing import boxed, build, compile_python, migrate
-from checks.testbed.psp import Psp
 from checks.testbed.service import (
     Replica,
     Web,
     Worker,
 )
+from checks.testbed.simulators import Simulators
 from checks.testbed.sql.proxy import Endpoint
 
 __all__ = ["Host", "Submission", "Testbed"]
 
 #: ``PUBLIC_URL``, the tokens' issuer: one for all replicas, and no address of theirs.
 PUBLIC_URL = "https://payments.test"
-
-#: Outside parties that are not simulated: a port on which nobody listens.
-_NOBODY = "http://127.0.0.1:9"
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,8 +113,7 @@ class Testbed:
     worker: Worker
     endpoints: tuple[Endpoint, ...]
     worker_endpoint: Endpoint
-    psp: Psp
-    fx: Fx
+    simulators: Simulators
     stage: Stage
     settings: Mapping[str, str] = field(default_factory=dict)
 
@@ -158,6 +152,7 @@ class Testbed:
             jwt_public_key=given.jwt_public_key,
             jwt_private_key=given.jwt_private_key,
             public_url=PUBLIC_URL,
+            bank_secret=self.simulators.bank_secret,
             settings=dict(self.settings),
         )
 
@@ -180,26 +175,16 @@ async def _lay_out(
     database = await host.databases.clone(submission.template)
     stack.push_async_callback(_drop, host, database)
     began = asyncio.get_running_loop().time()
-    psp_key, fx_key, webhook_secret = (secrets.token_urlsafe(24) for _ in range(3))
-    psp = await stack.enter_async_context(Psp(psp_key, replicas + 1))
-    fx = await stack.enter_async_context(Fx(fx_key, replicas + 1))
+    simulators = await stack.enter_async_context(Simulators.open(replicas + 1))
     endpoints = [
         await stack.enter_async_context(Endpoint(DatabaseUpstream(host.server), began))
         for _ in range(replicas + 1)
     ]
 
-    outside = tuple(line.port for line in (*psp.lines, *fx.lines))
-
     def environment_at(place: int) -> dict[str, str]:
         return {
             "DATABASE_URL": database.url(endpoints[place].port),
-            "PSP_URL": psp.lines[place].url,
-            "PSP_API_KEY": psp_key,
-            "PSP_WEBHOOK_SECRET": webhook_secret,
-            "BANK_URL": _NOBODY,
-            "FX_URL": fx.lines[place].url,
-            "FX_API_KEY": fx_key,
-            "NOTIFIER_URL": _NOBODY,
+            **simulators.environment(place),
             "BROKER_URL": "",
             "ADMIN_TOKEN": submission.credentials.admin_token,
             "JWT_PRIVATE_KEY": submission.credentials.jwt_private_key,
@@ -216,7 +201,7 @@ async def _lay_out(
                 service.web,
                 service.ready,
                 environment_at(number),
-                (endpoints[number].port, *outside),
+                (endpoints[number].port, *simulators.ports),
             ),
             number,
         )
@@ -228,13 +213,13 @@ async def _lay_out(
             **{
                 number: Process(
                     endpoints[number],
-                    (psp.lines[number], fx.lines[number]),
+                    simulators.lines(number),
                     _pid(replica),
                     replica.kill,
                 )
                 for number, replica in enumerate(running)
             },
-            "worker": Process(endpoints[-1], (psp.lines[-1], fx.lines[-1])),
+            "worker": Process(endpoints[-1], simulators.lines(replicas)),
         },
         began,
     )
@@ -248,12 +233,11 @@ async def _lay_out(
             stack.enter_context(box.scratch()),
             service.worker,
             environment_at(replicas),
-            (endpoints[-1].port, *outside),
+            (endpoints[-1].port, *simulators.ports),
         ),
         endpoints=tuple(endpoints[:-1]),
         worker_endpoint=endpoints[-1],
-        psp=psp,
-        fx=fx,
+        simulators=simulators,
         stage=stage,
         settings=settings,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 
 import pytest
 
@@ -39,6 +40,23 @@ async def test_the_weightiest_is_raised_when_all_have_ended() -> None:
     with pytest.raises(Vulnerable):
         await all_of([broken(), vulnerable(), slow()])
     assert ended.is_set()
+
+
+@pytest.mark.filterwarnings("error")
+async def test_what_was_not_begun_when_the_rest_is_given_up_is_closed() -> None:
+    async def vulnerable() -> None:
+        raise Vulnerable("it is open", "close it")
+
+    async def late() -> None:
+        pytest.fail("it was begun")
+
+    async def endless() -> None:
+        await asyncio.Event().wait()
+
+    waiting = late()
+    with pytest.raises(Vulnerable):
+        await all_of([vulnerable(), endless(), waiting], at_once=1, hasty=True)
+    assert inspect.getcoroutinestate(waiting) == inspect.CORO_CLOSED
 
 
 async def test_a_mistake_of_ours_goes_before_any_verdict() -> None:

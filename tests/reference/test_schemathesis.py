@@ -24,7 +24,7 @@ REFERENCE = Path(__file__).parents[2] / "reference"
 SERVICE = REFERENCE / "fastapi"
 sys.path.insert(0, str(SERVICE))
 
-from testkit import fx, postgres, psp  # type: ignore[import-not-found]  # noqa: E402
+from testkit import bank, fx, notifier, postgres, psp  # type: ignore[import-not-found]  # noqa: E402
 from testkit.api import (  # type: ignore[import-not-found]  # noqa: E402
     ADMIN_TOKEN,
     Merchant,
@@ -35,7 +35,9 @@ from testkit.api import (  # type: ignore[import-not-found]  # noqa: E402
 EXAMPLES = os.environ.get("ASSAY_SCHEMATHESIS_EXAMPLES", "8")
 
 
-def environment_of(database_url: str, psp_url: str, fx_url: str) -> dict[str, str]:
+def environment_of(
+    database_url: str, psp_url: str, fx_url: str, bank_url: str, notifier_url: str
+) -> dict[str, str]:
     key = Ed25519PrivateKey.generate().private_bytes(
         serialization.Encoding.PEM,
         serialization.PrivateFormat.PKCS8,
@@ -50,6 +52,11 @@ def environment_of(database_url: str, psp_url: str, fx_url: str) -> dict[str, st
         "PSP_API_KEY": "key-for-tests",
         "FX_URL": fx_url,
         "FX_API_KEY": "key-for-tests",
+        "BANK_URL": bank_url,
+        "BANK_API_KEY": "key-for-tests",
+        "BANK_WEBHOOK_SECRET": bank.SECRET,
+        "NOTIFIER_URL": notifier_url,
+        "NOTIFIER_API_KEY": "key-for-tests",
         "ACCESS_TOKEN_SECONDS": "900",
     }
 
@@ -99,8 +106,16 @@ async def fill(merchant: Merchant) -> dict[str, list[str]]:
     euros = await merchant.account(0, "EUR")
     sale = {"from": accounts[0], "to": euros, "amount": money(1000)}
     quotes = [(await merchant.post("/v1/quotes", sale)).json()["id"] for _ in range(6)]
+    operator = await merchant.client("operator")
+    payout = {
+        "account": accounts[2],
+        "amount": money(1000),
+        "payee": {"name": "Rowan Tools", "bank_account": "GB33BUKB20201555555555"},
+    }
+    payouts = [(await operator.post("/v1/payouts", payout)).json()["id"] for _ in range(6)]
     return {
         "accounts": [*accounts, euros],
+        "payouts": payouts,
         "quotes": quotes,
         "transfers": transfers,
         "payments": payments,
@@ -116,8 +131,15 @@ def test_schemathesis_finds_nothing(tmp_path: Path, seed: int) -> None:
             merchant = await new_merchant(http)
             return merchant.token or "", await fill(merchant)
 
-    with postgres.server() as database_url, psp.serve() as played, fx.serve() as rates:
-        environment = environment_of(database_url, played.url, rates.url)
+    with (
+        postgres.server() as database_url,
+        psp.serve() as played,
+        fx.serve() as rates,
+        bank.serve() as rail,
+        notifier.serve() as sender,
+    ):
+        outside = (played.url, rates.url, rail.url, sender.url)
+        environment = environment_of(database_url, *outside)
         migrate = [sys.executable, "-m", "alembic", "upgrade", "heads"]
         subprocess.run(migrate, cwd=SERVICE, env=environment, check=True)
         log = tmp_path / "service.log"
@@ -140,5 +162,5 @@ def test_schemathesis_finds_nothing(tmp_path: Path, seed: int) -> None:
                 check=False,
             )
         assert run.returncode == 0, run.stdout[-8000:] + run.stderr[-2000:]
-        assert "Tested: 31" in run.stdout
+        assert "Tested: 40" in run.stdout
         assert "request_failed" not in log.read_text()

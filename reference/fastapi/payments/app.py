@@ -18,9 +18,11 @@ from payments.kit.http import JsonBody, RequestLog
 from payments.kit.logging import configure
 from payments.kit.settings import Settings, SettingsError
 from payments.payments.endpoints import router as payments
+from payments.payouts.endpoints import router as payouts
 from payments.quotes.endpoints import router as quotes
 from payments.refunds.endpoints import router as refunds
 from payments.transfers.endpoints import router as transfers
+from payments.webhooks.endpoints import router as webhooks
 
 DATABASE_CONNECTIONS = 10
 
@@ -49,7 +51,18 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.context = context
     app.add_middleware(JsonBody)
     app.add_middleware(RequestLog)
-    routers = (access, accounts, deposits, transfers, payments, refunds, quotes, health)
+    routers = (
+        access,
+        accounts,
+        deposits,
+        transfers,
+        payments,
+        refunds,
+        quotes,
+        payouts,
+        webhooks,
+        health,
+    )
     for router in routers:
         app.include_router(router)
     problems.install(app, [route for router in routers for route in router.routes])

@@ -6,10 +6,13 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from payments.access.tokens import Tokens
+from payments.bank.client import BankClient
 from payments.fx.client import FxClient
 from payments.kit.database import Database, UnitOfWork
 from payments.kit.pagination import Cursors
 from payments.kit.settings import Settings
+from payments.notifier.client import NotifierClient
+from payments.payouts.approval import Codes
 from payments.psp.client import PspClient
 
 
@@ -21,13 +24,18 @@ class Context:
     database: Database
     tokens: Tokens
     cursors: Cursors
+    codes: Codes
     psp: PspClient
     fx: FxClient
+    bank: BankClient
+    notifier: NotifierClient
 
     async def close(self) -> None:
         """Close connections to the database and to outside parties."""
         await self.psp.close()
         await self.fx.close()
+        await self.bank.close()
+        await self.notifier.close()
         await self.database.close()
 
 
@@ -47,8 +55,11 @@ def build_context(settings: Settings, *, connections: int) -> Context:
         database=Database(settings.database_url.get_secret_value(), connections=connections),
         tokens=tokens,
         cursors=Cursors(tokens.derived_secret()),
+        codes=Codes(tokens.derived_secret()),
         psp=PspClient(settings),
         fx=FxClient(settings),
+        bank=BankClient(settings),
+        notifier=NotifierClient(settings),
     )
 
 

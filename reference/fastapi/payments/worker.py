@@ -17,20 +17,22 @@ from payments.kit.database import BusyError
 from payments.kit.logging import configure, logger
 from payments.kit.settings import Settings, SettingsError
 from payments.operations import reconciliation
+from payments.payouts import submission
 
 DATABASE_CONNECTIONS = 5
 
 
 async def work(context: Context, stop: asyncio.Event) -> None:
-    """Reconcile what is due and forget expired keys, again and again until told to stop."""
+    """Do what is due and forget expired keys, again and again until told to stop."""
     while not stop.is_set():
-        found = 0
+        full = False
         try:
-            found = await reconciliation.of_due(context)
+            full = await reconciliation.of_due(context) == reconciliation.BATCH
+            full |= await submission.of_due(context) == submission.BATCH
             await expiry.forget_expired(context)
         except (BusyError, DBAPIError, OSError):
             logger().warning("worker_database_unavailable", exc_info=True)
-        if found < reconciliation.BATCH:
+        if not full:
             with suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), context.settings.reconcile_interval_seconds)
 

@@ -19,9 +19,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey 
 from payments.app import create_app  # noqa: E402
 from payments.dependencies import Context  # noqa: E402
 from payments.kit.settings import Settings  # noqa: E402
-from testkit import fx, postgres, psp  # noqa: E402
+from testkit import bank, fx, notifier, postgres, psp  # noqa: E402
 from testkit.api import ADMIN_TOKEN, Caller, Merchant, new_merchant  # noqa: E402
+from testkit.bank import FakeBank  # noqa: E402
 from testkit.fx import FakeFx  # noqa: E402
+from testkit.notifier import FakeNotifier  # noqa: E402
 from testkit.psp import FakePsp  # noqa: E402
 
 
@@ -85,7 +87,43 @@ def fake_fx(fx_server: FakeFx) -> Iterator[FakeFx]:
 
 
 @pytest.fixture(scope="session")
-def environment(database_url: str, psp_server: FakePsp, fx_server: FakeFx) -> dict[str, str]:
+def bank_server() -> Iterator[FakeBank]:
+    """The bank."""
+    with bank.serve() as served:
+        yield served
+
+
+@pytest.fixture
+def fake_bank(bank_server: FakeBank) -> Iterator[FakeBank]:
+    """The bank, without faults and with an empty journal."""
+    bank_server.reset()
+    yield bank_server
+    bank_server.reset()
+
+
+@pytest.fixture(scope="session")
+def notifier_server() -> Iterator[FakeNotifier]:
+    """The sender of messages."""
+    with notifier.serve() as served:
+        yield served
+
+
+@pytest.fixture
+def fake_notifier(notifier_server: FakeNotifier) -> Iterator[FakeNotifier]:
+    """The sender of messages, with nothing sent."""
+    notifier_server.reset()
+    yield notifier_server
+    notifier_server.reset()
+
+
+@pytest.fixture(scope="session")
+def environment(
+    database_url: str,
+    psp_server: FakePsp,
+    fx_server: FakeFx,
+    bank_server: FakeBank,
+    notifier_server: FakeNotifier,
+) -> dict[str, str]:
     """What the service is configured with: short times, and a breaker that stays out of the way."""
     key = Ed25519PrivateKey.generate().private_bytes(
         serialization.Encoding.PEM,
@@ -101,6 +139,12 @@ def environment(database_url: str, psp_server: FakePsp, fx_server: FakeFx) -> di
         "PSP_API_KEY": "key-for-tests",
         "FX_URL": fx_server.url,
         "FX_API_KEY": "key-for-tests-too",
+        "BANK_URL": bank_server.url,
+        "BANK_API_KEY": "key-of-the-bank-for-tests",
+        "BANK_WEBHOOK_SECRET": bank.SECRET,
+        "NOTIFIER_URL": notifier_server.url,
+        "NOTIFIER_API_KEY": "key-of-the-notifier-for-tests",
+        "PAYOUT_DAILY_LIMIT": "20000",
         "PSP_DEADLINE_SECONDS": "0.6",
         "PSP_MAX_ATTEMPTS": "2",
         "CLAIM_LEASE_SECONDS": "0.6",

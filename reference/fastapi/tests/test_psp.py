@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from sqlalchemy import event
 
 from payments.app import create_app
+from payments.kit.outbound import Reply
 from payments.kit.settings import Settings
 from payments.psp import replies
 from payments.psp.breaker import Breaker
@@ -24,7 +25,6 @@ from payments.psp.protocol import (
     Outcome,
     Succeeded,
 )
-from payments.psp.replies import Reply
 from testkit.api import Merchant, money, new_key, new_merchant
 from testkit.psp import FakePsp
 

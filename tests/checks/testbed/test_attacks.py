@@ -163,7 +163,7 @@ async def test_cannot_connect_to_ports_of_others(
     async with Psp("key") as unrelated:
         ports = [
             other.endpoints[0].port,
-            other.psp.lines[0].port,
+            other.simulators.psp.lines[0].port,
             other.replicas[0].port,
             prober.testbed.endpoints[1].port,
             prober.testbed.worker_endpoint.port,
@@ -177,7 +177,7 @@ async def test_cannot_connect_to_ports_of_others(
 
 
 async def test_tcp_fast_open_is_no_way_around(prober: Prober, neighbour: Prober) -> None:
-    target = ("127.0.0.1", neighbour.testbed.psp.lines[0].port)
+    target = ("127.0.0.1", neighbour.testbed.simulators.psp.lines[0].port)
     code = f"import socket; socket.socket().sendto(b'GET /', socket.MSG_FASTOPEN, {target!r})"
     await refused(prober, code)
 

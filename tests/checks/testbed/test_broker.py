@@ -20,7 +20,7 @@ from checks.testbed.errors import SubmissionError, TestbedError
 from checks.testbed.fx import true_rate
 from checks.testbed.host import Host
 from checks.testbed.lease import Lease
-from checks.testbed.outside import Fx, Psp
+from checks.testbed.outside import Bank, Fx, Notifier, Psp
 from checks.testbed.testbed import Submission
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -182,11 +182,57 @@ result = json.loads(urllib.request.urlopen(asked, timeout=20).read())["rate"]
     await fx.tell("SEK", "TND", rate="7")
     await fx.tell("TND", "SEK", rate="8")
     assert await run(lease, code) == "7"
-    (entry,) = await fx.journal("SEK", "TND")
+    (entry,) = await fx.journal("SEK/TND")
     assert (entry.simulator, entry.status) == ("fx", 200)
     await control.lift(lease)
     assert await run(lease, code) == f"{true_rate('SEK', 'TND'):f}"
-    assert await fx.journal("TND", "SEK") == ()
+    assert await fx.journal("TND/SEK") == ()
+
+
+async def test_the_bank_is_scripted_payee_by_payee(control: Control) -> None:
+    lease = await control.lease("shared")
+    bank = Bank(control, lease)
+    code = """
+import json, os, urllib.request
+order = {"amount": "1.00", "currency": "GBP", "reference": "po_7",
+         "payee": {"name": "Rowan Tools", "bank_account": "GB12AB34"}}
+asked = urllib.request.Request(os.environ["BANK_URL"] + "/v1/payments", json.dumps(order).encode(),
+                               {"Authorization": "Bearer " + os.environ["BANK_API_KEY"],
+                                "Idempotency-Key": "po_7"})
+result = json.loads(urllib.request.urlopen(asked, timeout=20).read())["status"]
+"""
+    await bank.conduct("GB12AB34", answers="paid")
+    assert await run(lease, code) == "paid"
+    told = await bank.become("po_7", "returned", "closed_account")
+    assert (told["status"], told["reason"]) == ("returned", "closed_account")
+    assert await run(lease, code) == "returned"
+    assert [entry.effect for entry in await bank.wait("GB12AB34", 2, 30)] == [True, False]
+    with pytest.raises(TestbedError, match="no payment 'po_8'"):
+        await bank.become("po_8", "paid")
+    assert lease.bank_secret
+    assert await run(lease, "import os; result = os.environ['BANK_WEBHOOK_SECRET']") == (
+        lease.bank_secret
+    )
+
+
+async def test_messages_are_scripted_payout_by_payout(control: Control) -> None:
+    lease = await control.lease("shared")
+    notifier = Notifier(control, lease)
+    code = """
+import json, os, urllib.error, urllib.request
+asked = urllib.request.Request(os.environ["NOTIFIER_URL"] + "/v1/messages",
+                               json.dumps({"payout": "po_7", "code": "1234"}).encode(),
+                               {"Authorization": "Bearer " + os.environ["NOTIFIER_API_KEY"]})
+try:
+    result = urllib.request.urlopen(asked, timeout=20).status
+except urllib.error.HTTPError as error:
+    result = error.code
+"""
+    await notifier.conduct("po_7", status=500)
+    assert await run(lease, code) == 500
+    await notifier.conduct("po_7")
+    assert await run(lease, code) == 202
+    assert [entry.status for entry in await notifier.journal("po_7")] == [500, 202]
 
 
 async def test_the_logs_of_every_process_are_read(control: Control) -> None:

@@ -102,13 +102,13 @@ async def test_a_provider_may_fail_and_babble(fx: Fx, client: httpx.AsyncClient)
 async def test_what_hangs_is_cut_when_it_is_lifted(fx: Fx, client: httpx.AsyncClient) -> None:
     fx.tell("GBP", "JPY", Telling(withheld="hang"))
     asking = asyncio.create_task(asked(client))
-    while not fx.journal("GBP", "JPY"):
+    while not fx.journal("GBP/JPY"):
         await asyncio.sleep(0)
     assert not asking.done()
     fx.tell("GBP", "JPY", None)
     with pytest.raises(httpx.TransportError):
         await asking
-    (entry,) = fx.journal("GBP", "JPY")
+    (entry,) = fx.journal("GBP/JPY")
     assert entry.status is None
 
 
@@ -130,7 +130,7 @@ async def test_what_is_refused(
 async def test_the_journal_tells_pairs_apart(fx: Fx, client: httpx.AsyncClient) -> None:
     await asked(client)
     await asked(client, quote="EUR")
-    (entry,) = fx.journal("GBP", "EUR")
+    (entry,) = fx.journal("GBP/EUR")
     assert (entry.simulator, entry.method, entry.path, entry.status) == (
         "fx",
         "GET",

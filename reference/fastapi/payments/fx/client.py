@@ -1,13 +1,10 @@
 """Asking the FX provider for a rate (section 11 of the contract)."""
 
-import asyncio
 from http import HTTPStatus
-
-import httpx
 
 from payments.fx.rates import Rate
 from payments.kit.logging import logger
-from payments.kit.outbound import open_client, whole
+from payments.kit.outbound import UnansweredError, ask, open_client
 from payments.kit.problems import RETRY_SECONDS, Problem
 from payments.kit.settings import Settings
 
@@ -33,20 +30,18 @@ class FxClient:
         """
         if self._http is None:
             raise unavailable("no provider is configured")
-        parameters = {"base": base, "quote": quote}
+        pair = {"base": base, "quote": quote}
         try:
-            async with (
-                asyncio.timeout(DEADLINE_SECONDS),
-                self._http.stream("GET", "/v1/rates", params=parameters) as response,
-            ):
-                reply = await whole(response)
-                if response.status_code != HTTPStatus.OK:
-                    raise unavailable(f"status {response.status_code}")
-                return Rate.told(reply)
+            reply = await ask(
+                self._http, "GET", "/v1/rates", seconds=DEADLINE_SECONDS, parameters=pair
+            )
+            if reply.status != HTTPStatus.OK:
+                raise unavailable(f"status {reply.status}")
+            return Rate.told(reply.body)
         except ValueError:
             raise unavailable("unreadable rate") from None
-        except (httpx.HTTPError, httpx.StreamError, TimeoutError, OSError) as error:
-            raise unavailable(type(error).__name__) from None
+        except UnansweredError as error:
+            raise unavailable(str(error)) from None
 
 
 def unavailable(why: str) -> Problem:

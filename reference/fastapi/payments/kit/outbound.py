@@ -1,11 +1,29 @@
 """What calls to outside parties have in common: time-outs, and replies of bounded size."""
 
+import asyncio
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
 import httpx
 from pydantic import SecretStr
 
 CONNECT_SECONDS = 1.0
 READ_SECONDS = 2.0
 MAX_REPLY_BYTES = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A whole HTTP answer; ``retry_after`` is in seconds."""
+
+    status: int
+    body: bytes
+    retry_after: float | None = None
+
+
+class UnansweredError(Exception):
+    """No whole reply came in time; the request may have arrived. The message is for the log."""
 
 
 class EndlessReplyError(httpx.StreamError):
@@ -38,3 +56,35 @@ async def whole(response: httpx.Response) -> bytes:
         if len(content) > MAX_REPLY_BYTES:
             raise EndlessReplyError("endless reply")
     return content
+
+
+async def ask(
+    http: httpx.AsyncClient,
+    method: str,
+    path: str,
+    *,
+    seconds: float,
+    key: str | None = None,
+    body: Mapping[str, object] | None = None,
+    parameters: Mapping[str, str] | None = None,
+) -> Reply:
+    """One request and its whole reply, within so many seconds.
+
+    Raises:
+        UnansweredError: a time-out, a dropped connection, or a reply without end.
+    """
+    headers = {"Idempotency-Key": key} if key is not None else {}
+    try:
+        async with (
+            asyncio.timeout(seconds),
+            http.stream(method, path, headers=headers, json=body, params=parameters) as response,
+        ):
+            return Reply(response.status_code, await whole(response), retry_after(response))
+    except (httpx.HTTPError, httpx.StreamError, TimeoutError, OSError) as error:
+        raise UnansweredError(type(error).__name__) from None
+
+
+def retry_after(response: httpx.Response) -> float | None:
+    """The seconds after which a reply asks to be asked again, if it names any."""
+    value = response.headers.get("retry-after", "")
+    return float(value) if re.fullmatch(r"[0-9]{1,5}", value) else None

@@ -15,6 +15,7 @@ from pydantic import (
 )
 
 Seconds = Annotated[float, Field(gt=0, le=3600)]
+Address = Annotated[str, Field(pattern=r"^(https?://|$)")]
 Count = Annotated[int, Field(ge=1, le=1000)]
 
 
@@ -26,7 +27,9 @@ class Settings(BaseModel):
     """Everything that can be set; each field is the environment variable of the same name.
 
     Times are in seconds, fees in hundredths of a per cent: of the captured amount, of what is sold.
-    ``fx_max_deviation`` is a share. Without ``fx_url`` there are no quotes.
+    ``fx_max_deviation`` is a share, ``payout_daily_limit`` in minor units of each currency. Without
+    ``fx_url`` there are no quotes, without ``notifier_url`` no approvals of payouts, and without
+    ``bank_url`` approved payouts wait.
     """
 
     model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
@@ -51,12 +54,22 @@ class Settings(BaseModel):
     breaker_reset_seconds: Seconds = 2
     reconcile_interval_seconds: Seconds = 1
 
-    fx_url: Annotated[str, Field(pattern=r"^(https?://|$)")] = ""
+    fx_url: Address = ""
     fx_api_key: SecretStr = Field(default=SecretStr(""), validate_default=True)
     fx_max_age_seconds: Seconds = 300
     fx_max_deviation: Annotated[Decimal, Field(gt=0, le=1)] = Decimal("0.10")
     quote_ttl_seconds: Seconds = 60
     quote_fee_bps: Annotated[int, Field(ge=0, le=10_000)] = 50
+
+    bank_url: Address = ""
+    bank_api_key: SecretStr = Field(default=SecretStr(""), validate_default=True)
+    bank_webhook_secret: SecretStr = Field(default=SecretStr(""), validate_default=True)
+    notifier_url: Address = ""
+    notifier_api_key: SecretStr = Field(default=SecretStr(""), validate_default=True)
+    payout_daily_limit: Annotated[int, Field(ge=1)] = 100_000_000
+    payout_poll_seconds: Seconds = 60
+    sca_code_seconds: Seconds = 300
+    webhook_tolerance_seconds: Seconds = 300
 
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
@@ -66,11 +79,12 @@ class Settings(BaseModel):
         """A PEM on one line writes its newlines as a backslash and an n."""
         return value.replace("\\n", "\n") if isinstance(value, str) else value
 
-    @field_validator("fx_api_key")
+    @field_validator("fx_api_key", "bank_api_key", "bank_webhook_secret", "notifier_api_key")
     @classmethod
     def _given_with_the_address(cls, value: SecretStr, info: ValidationInfo) -> SecretStr:
-        if info.data.get("fx_url") and not value.get_secret_value():
-            raise ValueError("required with FX_URL")
+        address = f"{str(info.field_name).partition('_')[0]}_url"
+        if info.data.get(address) and not value.get_secret_value():
+            raise ValueError(f"required with {address.upper()}")
         return value
 
     @field_validator("log_level", mode="before")

@@ -19,6 +19,8 @@ class Kind(StrEnum):
     REFUND = "refund"
     CONVERSION_SALE = "conversion_sale"
     CONVERSION_PURCHASE = "conversion_purchase"
+    PAYOUT = "payout"
+    PAYOUT_RETURN = "payout_return"
 
 
 class Transaction(Base):

@@ -2,19 +2,17 @@
 
 import asyncio
 import random
-import re
 from math import ceil
 
 import httpx
 
 from payments.kit.logging import logger
-from payments.kit.outbound import open_client, whole
+from payments.kit.outbound import Reply, open_client, retry_after, whole
 from payments.kit.problems import Problem
 from payments.kit.settings import Settings
 from payments.psp import replies
 from payments.psp.breaker import Breaker
 from payments.psp.protocol import Ambiguous, Instruction, NotDone, Outcome
-from payments.psp.replies import Reply
 
 FIRST_BACKOFF_SECONDS = 0.1
 MAX_RETRY_AFTER_SECONDS = 2
@@ -105,7 +103,7 @@ class PspClient:
                 asyncio.timeout_at(deadline),
                 self._http.stream(method, path, headers=headers, json=body) as response,
             ):
-                return Reply(response.status_code, await whole(response), _retry_after(response))
+                return Reply(response.status_code, await whole(response), retry_after(response))
 
         except (httpx.HTTPError, httpx.StreamError, TimeoutError, OSError) as error:
             return _unanswered(error)
@@ -146,8 +144,3 @@ def _is_fault(outcome: Outcome | None) -> bool | None:
     if isinstance(outcome, NotDone):
         return None
     return isinstance(outcome, Ambiguous)
-
-
-def _retry_after(response: httpx.Response) -> float | None:
-    value = response.headers.get("retry-after", "")
-    return float(value) if re.fullmatch(r"[0-9]{1,5}", value) else None

@@ -1,12 +1,12 @@
 """What may be believed of the PSP's replies."""
 
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
 from payments.kit.money import minor_units
+from payments.kit.outbound import Reply
 from payments.psp.protocol import Ambiguous, Declined, Instruction, NotDone, Outcome, Succeeded
 
 REFUSALS = frozenset(
@@ -18,15 +18,6 @@ DEFAULT_RETRY_SECONDS = 1.0
 Word = Annotated[
     str, StringConstraints(min_length=1, max_length=200, pattern=r"^[\x21-\x7e]+$", strict=True)
 ]
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """A whole HTTP answer; ``retry_after`` is in seconds."""
-
-    status: int
-    body: bytes
-    retry_after: float | None = None
 
 
 class PspOperation(BaseModel):

@@ -9,10 +9,11 @@ from payments.dependencies import ContextOf, Uow
 from payments.fx.client import unavailable
 from payments.idempotency import service as idempotency
 from payments.idempotency.requests import MerchantKey
+from payments.kit import clock
 from payments.kit.ids import path_id
 from payments.kit.pagination import DEFAULT_LIMIT, Cursor, Limit, ListOf, Page
 from payments.kit.problems import LISTING, MOVING, READING, WRITING, not_found, refusals
-from payments.quotes import repository, service
+from payments.quotes import service
 from payments.quotes.repository import NEWEST_FIRST, QuoteRepository
 from payments.quotes.schemas import QuoteCreate, QuoteExecute, QuoteOut
 
@@ -50,7 +51,7 @@ async def list_quotes(
     page = Page.of(context.cursors, NEWEST_FIRST, (caller.merchant_id, "quotes"), limit, cursor)
     async with uow:
         rows = await QuoteRepository(uow.session, caller.merchant_id).page(page)
-        now = await repository.now(uow.session)
+        now = await clock.now(uow.session)
     quotes, next_cursor = page.cut(rows)
     return ListOf(data=[QuoteOut.of(row, now) for row in quotes], next_cursor=next_cursor)
 
@@ -60,7 +61,7 @@ async def get_quote(caller: Viewer, quote_id: QuoteId, uow: Uow) -> QuoteOut:
     """Show a quote."""
     async with uow:
         quote = await QuoteRepository(uow.session, caller.merchant_id).get(quote_id)
-        now = await repository.now(uow.session)
+        now = await clock.now(uow.session)
     if quote is None:
         raise not_found()
     return QuoteOut.of(quote, now)

@@ -1,7 +1,7 @@
 """Quotes in the database."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 
 from sqlalchemy import func, select
@@ -33,12 +33,6 @@ class QuoteRepository:
     async def page(self, page: Page) -> Sequence[Quote]:
         """The quotes of a page, and one more if another page follows."""
         return (await self._session.scalars(page.of_rows(self._visible))).all()
-
-
-async def now(session: AsyncSession) -> datetime:
-    """The moment by the database's clock, which all replicas share."""
-    moment: datetime = (await session.execute(select(func.clock_timestamp()))).scalar_one()
-    return moment
 
 
 async def last_rate(

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from payments.access.tokens import Caller
 from payments.accounts.repository import AccountRepository
 from payments.fx.rates import Belief, Rate
+from payments.kit import clock
 from payments.kit.ids import new_id
 from payments.kit.money import EXPONENTS, MAX_AMOUNT, fee_of
 from payments.kit.problems import Problem, not_found
@@ -72,7 +73,7 @@ async def belief(
     return Belief(
         base,
         quote,
-        now=await repository.now(session),
+        now=await clock.now(session),
         max_age=timedelta(seconds=settings.fx_max_age_seconds),
         max_deviation=settings.fx_max_deviation,
         last=await repository.last_rate(session, base, quote, COMPARED_WITHIN),
@@ -93,7 +94,7 @@ async def make(
     """
     sold = body.amount.amount
     priced = price(sold, rate.base, rate.quote, rate.value, settings.quote_fee_bps)
-    now = await repository.now(session)
+    now = await clock.now(session)
     quote = Quote(
         id=new_id("qt"),
         merchant_id=caller.merchant_id,
@@ -122,7 +123,7 @@ async def execute(session: AsyncSession, caller: Caller, quote_id: str) -> tuple
     quote = await QuoteRepository(session, caller.merchant_id).lock(quote_id)
     if quote is None:
         raise not_found()
-    now = await repository.now(session)
+    now = await clock.now(session)
     if quote.executed_at is not None:
         raise Problem(409, "quote_executed", "The quote has been executed.")
     if now >= quote.expires_at:

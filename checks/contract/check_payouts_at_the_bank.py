@@ -1,0 +1,104 @@
+"""Payouts from their approval on (contract 12.12 to 12.16)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from checks import contract
+from checks.amounts import Money
+from checks.attachment import Testbed
+from checks.books import Books
+from checks.expectations import expect_problem
+from checks.fresh import Fresh
+from checks.gathering import all_of
+from checks.payouts import Desk
+from checks.probes import probe
+from checks.registry import check
+from checks.shapes import Account, Payee, Payout
+from checks.tenants import FUNDS, Merchant
+from checks.verdicts import Broken
+
+#: Minor units of a payout.
+_LEAST, _MOST = 1_000, 300_000
+
+#: What a bank does that has made a payment, and does not say so.
+_UNCLEAR: dict[str, dict[str, Any]] = {
+    "drops its reply": {"withheld": "drop"},
+    "answers 500": {"status": 500},
+    "babbles": {"nonsense": True},
+    "names another amount": {"members": {"amount": "1.00"}},
+}
+
+
+@check(
+    needs=contract.payouts,
+    exclusive=True,
+    worker=True,
+    competencies=("distributed.sagas", "money.ledger"),
+)
+async def an_approved_payout_is_paid(alice: Merchant, testbed: Testbed, fresh: Fresh) -> None:
+    """The worker submits an approved payout once, and the bank's notice posts the money."""
+    desk, books = await Desk.open(alice, testbed), Books()
+    account, amount, payout = await _approved(desk, books, fresh.payee())
+    await desk.reached(payout, "submitted")
+    await books.agree()
+    with probe("a notice of another amount"):
+        more = Money(amount.amount + 1, amount.currency)
+        answer = await desk.notice(payout, "paid", amount=more.decimal)
+        expect_problem(answer, 422, code="notice_mismatch")
+        if (await desk.shown(payout)).status != "submitted":
+            raise Broken("A notice of another amount changed the payout.")
+    with probe("the notice"):
+        (await desk.notice(payout, "paid")).expect(204)
+        await desk.reached(payout, "paid")
+        books.release(account, amount)
+        books.payout(account, amount)
+        await books.agree()
+    await _expect_one_payment(testbed, payout)
+
+
+@check(
+    needs=contract.payouts,
+    exclusive=True,
+    worker=True,
+    competencies=("distributed.sagas", "resilience.outside-calls"),
+)
+async def an_unclear_payout_is_settled_by_asking(alice: Merchant, testbed: Testbed) -> None:
+    """What the bank did and did not say so keeps its hold, and is found out, not done again."""
+    desk = await Desk.open(alice, testbed)
+    await all_of([_settled_by_asking(desk, what, how) for what, how in _UNCLEAR.items()])
+
+
+async def _settled_by_asking(desk: Desk, what: str, how: dict[str, Any]) -> None:
+    bank, books, payee = desk.testbed.bank, Books(), desk.merchant.fresh.payee()
+    with probe(f"a bank that {what}"):
+        await bank.conduct(payee.bank_account, answers="paid", **how)
+        account, amount, payout = await _approved(desk, books, payee)
+        await desk.reached(payout, "unknown")
+        await books.agree()
+        await bank.conduct(payee.bank_account)
+        await desk.reached(payout, "paid")
+        books.release(account, amount)
+        books.payout(account, amount)
+        await books.agree()
+        await _expect_one_payment(desk.testbed, payout)
+
+
+async def _approved(desk: Desk, books: Books, payee: Payee) -> tuple[Account, Money, Payout]:
+    """A payout to a payee that was approved just now, from an account of its own."""
+    merchant = desk.merchant
+    account = books.open(merchant, await merchant.funded())
+    books.deposit(account, Money(FUNDS, "GBP"))
+    amount = merchant.fresh.money(_LEAST, _MOST)
+    payout = await desk.make(account, amount, payee)
+    books.hold(account, amount)
+    return account, amount, await desk.approve(payout)
+
+
+async def _expect_one_payment(testbed: Testbed, payout: Payout) -> None:
+    """The bank made one payment, under the payout's id, of its amount."""
+    asked = await testbed.bank.journal(payout.payee.bank_account)
+    keys = {entry.key for entry in asked if entry.method == "POST"}
+    made = [entry for entry in asked if entry.effect]
+    if keys != {payout.id} or len(made) != 1:
+        raise Broken(f"A payout made {len(made)} payments at the bank, under the keys {keys}.")

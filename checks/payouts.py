@@ -1,0 +1,130 @@
+"""Payouts of a merchant: made by its operator, approved by its owner, carried out by the bank.
+
+As in ``checks.tenants``, the methods named after business acts are legitimate flows: they raise
+``Broken`` for any other answer than the contract's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+import json
+import time
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Self
+
+from checks.amounts import Money
+from checks.attachment import Testbed
+from checks.client import Answer, Client
+from checks.fresh import Fresh
+from checks.losers import carried_out
+from checks.shapes import Account, Challenge, Payee, Payout
+from checks.tenants import Merchant
+from checks.testbed.bank import Status
+from checks.verdicts import Broken
+
+#: Seconds after which the worker must have done what it looks for every second (contract 12.12).
+SETTLED = 20.0
+
+_PAUSE = 0.1
+
+#: Seconds within which a message that was answered 202 is in the notifier's journal.
+_PROMPT = 5.0
+
+
+def payout_body(account: Account, amount: Money, payee: Payee) -> dict[str, Any]:
+    """The body of ``POST /v1/payouts``."""
+    return {"account": account.id, "amount": amount.json(), "payee": payee.model_dump()}
+
+
+async def make(
+    maker: Merchant | Client, fresh: Fresh, account: Account, amount: Money, payee: Payee
+) -> Payout:
+    """A payout that awaits its approval."""
+    body = payout_body(account, amount, payee)
+    send = partial(maker.post, "/v1/payouts", body, key=fresh.key())
+    return (await carried_out(send)).expect(201).read(Payout)
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """Where a merchant's payouts are made and approved; made by ``open``."""
+
+    merchant: Merchant
+    maker: Client
+    testbed: Testbed
+
+    @classmethod
+    async def open(cls, merchant: Merchant, testbed: Testbed) -> Self:
+        """With an operator who makes them."""
+        return cls(merchant, await merchant.client("operator"), testbed)
+
+    async def make(self, account: Account, amount: Money, payee: Payee | None = None) -> Payout:
+        """A payout that awaits its approval."""
+        fresh = self.merchant.fresh
+        return await make(self.maker, fresh, account, amount, payee or fresh.payee())
+
+    async def code(self, payout: Payout) -> str:
+        """A new code for the owner, as the owner reads it; it names what it is good for."""
+        before = len(await self.testbed.notifier.journal(payout.id))
+        answer = await self.merchant.post(f"{payout.url}/challenges", {})
+        challenge = answer.expect(201).read(Challenge)
+        found = await self.testbed.notifier.wait(payout.id, before + 1, _PROMPT)
+        if challenge.payout != payout.id or len(found) != before + 1:
+            raise Broken(f"{answer}, and {len(found) - before} messages about it were sent.")
+        message = json.loads(found[-1].body)
+        code = message.pop("code", None)
+        wanted = {
+            "to": self.merchant.facts.owner.id,
+            "payout": payout.id,
+            "amount": payout.amount.money.decimal,
+            "currency": payout.amount.currency,
+            "payee": payout.payee.model_dump(),
+        }
+        if not isinstance(code, str) or {name: message.get(name) for name in wanted} != wanted:
+            raise Broken(f"The message with the code says {message}; it is about {wanted}.")
+        return code
+
+    async def approve(self, payout: Payout) -> Payout:
+        """Approve it as the owner."""
+        body, key = {"code": await self.code(payout)}, self.merchant.fresh.key()
+        send = partial(self.merchant.post, f"{payout.url}/approve", body, key=key)
+        return (await carried_out(send)).expect(200).read(Payout)
+
+    async def shown(self, payout: Payout) -> Payout:
+        """A payout as it is now."""
+        return (await self.merchant.get(payout.url)).expect(200).read(Payout)
+
+    async def reached(self, payout: Payout, *statuses: str) -> Payout:
+        """A payout as soon as it has one of these statuses."""
+        deadline = asyncio.get_running_loop().time() + SETTLED
+        while (found := await self.shown(payout)).status not in statuses:
+            if asyncio.get_running_loop().time() > deadline:
+                wanted = " or ".join(statuses)
+                raise Broken(f"After {SETTLED:g} s the payout is {found.status}, not {wanted}.")
+            await asyncio.sleep(_PAUSE)
+        return found
+
+    async def notice(
+        self, payout: Payout, status: Status, reason: str | None = None, **changed: object
+    ) -> Answer:
+        """Have the bank change a payment, and bring the notice of it, signed.
+
+        ``changed`` members of the payment are told otherwise than they are.
+        """
+        told = await self.testbed.bank.become(payout.id, status, reason)
+        notice = {"id": f"ntc_{self.merchant.fresh.word(24)}", "payment": told | changed}
+        return await self.bring(json.dumps(notice).encode())
+
+    async def bring(self, body: bytes, replica: int | None = None) -> Answer:
+        """Bring a notice as the bank does: signed over time and raw body (contract 15.1)."""
+        at = str(int(time.time()))
+        secret = self.testbed.lease.bank_secret.encode()
+        mac = hmac.new(secret, at.encode() + b"." + body, hashlib.sha256).hexdigest()
+        headers = {"Webhook-Signature": f"t={at},v1={mac}"}
+        anonymous = self.merchant.platform.anonymous
+        return await anonymous.post(
+            "/v1/webhooks/bank", content=body, headers=headers, replica=replica
+        )

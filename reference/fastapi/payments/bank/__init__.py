@@ -1,0 +1,1 @@
+"""The bank: its protocol, and what may be believed of what it says."""

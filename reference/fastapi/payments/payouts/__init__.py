@@ -1,0 +1,1 @@
+"""Payouts: money that leaves for a bank account, step by step."""

@@ -1,0 +1,61 @@
+"""Bringing approved payouts to the bank, and asking it what became of them."""
+
+import asyncio
+
+from payments.bank.protocol import Outcome
+from payments.dependencies import Context
+from payments.kit.logging import logger
+from payments.payouts import repository
+from payments.payouts.models import PayoutStatus
+from payments.payouts.settlement import settle
+
+BATCH = 10
+
+LEASE_SECONDS = 5.0
+"""Longer than a look-up and a submission take. A claim that is outlived does no harm: whoever takes
+it says the same to the bank under the same key."""
+
+
+async def of_one(context: Context, payout_id: str) -> None:
+    """Ask about one payout, if there is anything to ask and nobody else is at it."""
+    uow = context.database.unit_of_work()
+    async with uow:
+        claimed = await repository.claim_one(uow.session, payout_id, LEASE_SECONDS)
+    if claimed:
+        await _advance(context, payout_id)
+
+
+async def of_due(context: Context) -> int:
+    """Submit or ask about some that are due, those of other copies left out; how many it were."""
+    uow = context.database.unit_of_work()
+    async with uow:
+        claimed = await repository.claim_due(uow.session, LEASE_SECONDS, BATCH)
+    results = await asyncio.gather(
+        *(_advance(context, payout_id) for payout_id in claimed), return_exceptions=True
+    )
+    for result in results:
+        if isinstance(result, Exception):
+            logger().error("submission_failed", exc_info=result)
+    return len(claimed)
+
+
+async def _advance(context: Context, payout_id: str) -> None:
+    """Take one claimed payout a step further: with the bank in between two transactions.
+
+    One that the bank does not know is submitted again under the same key: that is safe even if the
+    bank's look-up lags behind, and brings to an end what never arrived.
+    """
+    uow = context.database.unit_of_work()
+    async with uow:
+        payout = await repository.load(uow.session, payout_id)
+    order = payout.order()
+
+    outcome: Outcome | None = None
+    if payout.status != PayoutStatus.APPROVED:
+        outcome = await context.bank.look_up(order)
+    if outcome is None:
+        outcome = await context.bank.submit(order)
+
+    async with uow:
+        settled = await settle(uow.session, payout_id, outcome, context.settings)
+    logger().info("payout_advanced", payout=payout_id, status=settled.status)

@@ -1,0 +1,1 @@
+"""Notices that outside parties bring."""
