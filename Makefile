@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 SETUP := .venv/.installed
 
-.PHONY: setup demo test lint format bench calibrate clean
+.PHONY: setup demo test sweep lint format bench calibrate clean
 .DEFAULT_GOAL := setup
 
 setup: $(SETUP)
@@ -21,6 +21,10 @@ demo: setup
 
 test: setup
 	$(BIN)/python -m pytest -n 2
+
+# Every pair of operations of the reference that can meet on one object, interleaved.
+sweep: setup
+	ASSAY_INTERLEAVINGS=all $(BIN)/python -m pytest tests/reference/test_interleavings.py
 
 lint: setup
 	$(BIN)/ruff check .

@@ -1,0 +1,103 @@
+"""Whatever moves money in the reference does at once what it does one after the other.
+
+By default each operation meets the next one of its object; ASSAY_INTERLEAVINGS=all, which
+``make sweep`` sets, has every pair of them meet, and each itself.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
+from functools import partial
+from itertools import combinations_with_replacement
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from checks.attachment import Testbed
+from checks.evidence import Verdict
+from checks.explorer import explore
+from checks.judging import Judge
+from checks.registry import Declaration
+from checks.running import CheckRun
+from checks.settings import NO_WORKER
+from checks.testbed.broker import Broker
+from checks.testbed.control import Control
+from checks.testbed.testbed import Host, Submission
+from tests.reference import meeting
+from tests.reference.meeting import Meeting, Operation
+
+REFERENCE = Path(__file__).parents[2] / "reference" / "fastapi"
+
+SEED = 7
+
+DECLARATION = Declaration(
+    id="reference/what_meets",
+    family="reference",
+    flaw="any",
+    summary="What moves money may meet.",
+    needs=(),
+    exclusive=True,
+    settings=NO_WORKER,
+    worker=False,
+    replicas=2,
+    limit=240.0,
+    competencies=(),
+)
+
+OBJECTS = {
+    "account": meeting.ON_AN_ACCOUNT,
+    "authorised payment": meeting.ON_AN_AUTHORISED_PAYMENT,
+    "captured payment": meeting.ON_A_CAPTURED_PAYMENT,
+    "awaiting payout": meeting.ON_AN_AWAITING_PAYOUT,
+    "paid payout": meeting.ON_A_PAID_PAYOUT,
+    "failed payout": meeting.ON_A_FAILED_PAYOUT,
+    "returned payout": meeting.ON_A_RETURNED_PAYOUT,
+}
+
+
+def pairs(operations: Sequence[Operation]) -> list[tuple[Operation, Operation]]:
+    """Those that meet."""
+    if os.environ.get("ASSAY_INTERLEAVINGS") == "all":
+        return list(combinations_with_replacement(operations, 2))
+    following = (*operations[1:], operations[0])
+    return list(zip(operations, following, strict=True))
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def testbed() -> AsyncIterator[Testbed]:
+    """Two replicas of the reference, and no worker."""
+    async with (
+        Host.open(trusted=True) as host,
+        Submission.prepare(host, REFERENCE) as submission,
+        Broker.open(submission) as broker,
+        await Control.connect(broker.socket) as control,
+    ):
+        lease = await control.lease("exclusive", worker=False, settings=NO_WORKER)
+        found = Testbed(control, lease)
+        yield found
+        await found.close()
+
+
+@pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.parametrize("what", OBJECTS)
+async def test_what_meets_does_what_it_does_in_turn(testbed: Testbed, what: str) -> None:
+    for pair in pairs(OBJECTS[what]):
+        names = " and ".join(operation.__name__ for operation in pair)
+        # What is fresh depends on the id.
+        run = CheckRun(replace(DECLARATION, id=f"reference/{what}: {names}"), testbed, SEED)
+
+        async def body(
+            run: CheckRun = run,
+            pair: tuple[Operation, Operation] = pair,
+            names: str = names,
+        ) -> None:
+            opened = await Meeting.open(run)
+            prepare = partial(opened.contest, pair)
+            figures = await explore(testbed, prepare, names, Judge(""))
+            assert figures.driven > 0
+
+        verdict = await run.decide(body())
+        assert (verdict.verdict, verdict.because) == (Verdict.SECURE, ""), f"{what}: {names}"
