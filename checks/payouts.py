@@ -7,10 +7,7 @@ As in ``checks.tenants``, the methods named after business acts are legitimate f
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import hmac
 import json
-import time
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Self
@@ -20,6 +17,7 @@ from checks.attachment import Testbed
 from checks.client import Answer, Client
 from checks.fresh import Fresh
 from checks.losers import carried_out
+from checks.notices import bank_notice, bring
 from checks.shapes import Account, Challenge, Payee, Payout
 from checks.tenants import Merchant
 from checks.testbed.bank import Status
@@ -115,16 +113,5 @@ class Desk:
         ``changed`` members of the payment are told otherwise than they are.
         """
         told = await self.testbed.bank.become(payout.id, status, reason)
-        notice = {"id": f"ntc_{self.merchant.fresh.word(24)}", "payment": told | changed}
-        return await self.bring(json.dumps(notice).encode())
-
-    async def bring(self, body: bytes, replica: int | None = None) -> Answer:
-        """Bring a notice as the bank does: signed over time and raw body (contract 15.1)."""
-        at = str(int(time.time()))
-        secret = self.testbed.lease.bank_secret.encode()
-        mac = hmac.new(secret, at.encode() + b"." + body, hashlib.sha256).hexdigest()
-        headers = {"Webhook-Signature": f"t={at},v1={mac}"}
-        anonymous = self.merchant.platform.anonymous
-        return await anonymous.post(
-            "/v1/webhooks/bank", content=body, headers=headers, replica=replica
-        )
+        notice = bank_notice(told | changed, self.merchant.fresh)
+        return await bring("bank", notice, self.testbed, self.merchant.platform)

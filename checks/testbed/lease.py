@@ -20,8 +20,8 @@ class Lease(BaseModel):
     ``replicas`` are base URLs, one a process. ``observer_dsn`` is a superuser's connection to the
     submission's database, past the SQL proxy. ``control`` is the Unix socket on which simulators
     and proxies are scripted and read (the broker's own), where ``id`` addresses this testbed. The
-    JWT keys are PEM; with the private one a check signs tokens as the service would, and with
-    ``bank_secret`` notices as the bank would.
+    JWT keys are PEM; with the private one a check signs tokens as the service would, and with the
+    secrets notices as the PSP and the bank would.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -35,5 +35,6 @@ class Lease(BaseModel):
     jwt_public_key: str
     jwt_private_key: str = ""
     public_url: str
+    psp_secret: str = ""
     bank_secret: str = ""
     settings: dict[str, str]

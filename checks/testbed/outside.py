@@ -72,6 +72,10 @@ class Psp(Outside):
         """Have something to be fetched at a URL that the service can reach; gives the URL."""
         return str((await self._call("psp.publish", path=path, body=body))["url"])
 
+    async def told(self, card: str) -> list[dict[str, Any]]:
+        """The operations that it has on a card, in order, as notices tell them."""
+        return list(await self._call("psp.told", card=card))
+
     async def under_way(self, card: str | None = None) -> int:
         """How many calls (about a card) wait for its answer at this moment."""
         return int(await self._call("psp.under_way", token=card))

@@ -66,6 +66,10 @@ class Psp(Simulator):
         self._published[path] = body
         return self.lines[0].url + path
 
+    def told(self, card: str) -> list[dict[str, Any]]:
+        """The operations on a card, in order, as notices tell them."""
+        return self._books.told(card)
+
     def script(self, fault: Fault) -> str:
         """Put a fault in force until it is lifted or has served its times; gives its id."""
         self._faults += 1

@@ -73,6 +73,10 @@ class Books:
             self._cards.setdefault(done["authorisation"], self._cards[key])
         return Answer(201, json.dumps(done)), declined is None
 
+    def told(self, card: str) -> list[dict[str, Any]]:
+        """All operations on a card, in order, as notices tell them (contract 9.11)."""
+        return [dict(one) for key, one in self._operations.items() if self._cards.get(key) == card]
+
     def _look_up(self, key: str | None) -> Answer:
         known = self._operations.get(key or "")
         if known is None:

@@ -41,6 +41,10 @@ async def _under_way(testbed: Testbed, token: str | None = None) -> int:
     return testbed.simulators.psp.under_way(token)
 
 
+async def _operations(testbed: Testbed, card: str) -> list[dict[str, Any]]:
+    return testbed.simulators.psp.told(card)
+
+
 async def _tell(testbed: Testbed, base: str, quote: str, telling: Any) -> None:
     testbed.simulators.fx.tell(base, quote, Telling.model_validate(telling))
 
@@ -92,6 +96,7 @@ METHODS: Mapping[str, Callable[..., Awaitable[Any]]] = {
     "psp.lift": _lift_fault,
     "psp.publish": _publish,
     "psp.under_way": _under_way,
+    "psp.told": _operations,
     "fx.tell": _tell,
     "bank.conduct": _bank_conduct,
     "bank.become": _become,

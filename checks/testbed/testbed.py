@@ -152,6 +152,7 @@ class Testbed:
             jwt_public_key=given.jwt_public_key,
             jwt_private_key=given.jwt_private_key,
             public_url=PUBLIC_URL,
+            psp_secret=self.simulators.psp_secret,
             bank_secret=self.simulators.bank_secret,
             settings=dict(self.settings),
         )

@@ -5,7 +5,6 @@ An operation prepares what it needs on a scene, and gives the request that is to
 
 from __future__ import annotations
 
-import json
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -16,6 +15,7 @@ from checks.client import Answer, Client
 from checks.contest import Contest, View, posting, reading
 from checks.fresh import Fresh
 from checks.interleaving import Send
+from checks.notices import Party, bank_notice, bring, psp_notice
 from checks.payouts import Desk, payout_body
 from checks.running import CheckRun
 from checks.shapes import Account, Payment, Payout
@@ -40,6 +40,7 @@ class Scene:
     payment: Payment | None = None
     payout: Payout | None = None
     code: str = ""
+    card: str = ""
     shown: list[str] = field(default_factory=list)
 
     @property
@@ -56,9 +57,16 @@ class Scene:
         """A POST under a key of its own, by the owner unless somebody else is given."""
         return posting(client or self.alice.owner, path, body, self.fresh.key())
 
+    def notice(self, party: Party, notice: bytes) -> Send:
+        """A notice of the PSP's or the bank's."""
+
+        async def send(replica: int) -> Answer:
+            return await bring(party, notice, self.testbed, self.alice.platform, replica)
+
+        return send
+
     async def balanced(self) -> None:
         """Have the account hold so much, whatever the operations have put there."""
-        await self.testbed.control.lift(self.testbed.lease)
         available = (await self.alice.account(self.account)).balance.available.amount
         if available < HELD:
             await self.alice.platform.deposit(self.account, Money(HELD - available, "GBP"))
@@ -148,7 +156,8 @@ ON_AN_ACCOUNT: tuple[Operation, ...] = (
 
 async def _authorised(scene: Scene) -> Payment:
     if scene.payment is None:
-        scene.payment = await scene.alice.authorise(TAKES, scene.account)
+        scene.card = scene.fresh.card()
+        scene.payment = await scene.alice.pay(TAKES, scene.account, capture=False, card=scene.card)
         scene.shown.append(scene.payment.url)
     return scene.payment
 
@@ -186,8 +195,54 @@ async def sync_of_captured(scene: Scene) -> Send:
     return _whatever_it_shows(scene.post(f"{(await _captured(scene)).url}/sync", {}))
 
 
-ON_AN_AUTHORISED_PAYMENT: tuple[Operation, ...] = (capture, void, sync_of_authorised)
+async def notice_of_expiry(scene: Scene) -> Send:
+    """The PSP tells that the authorisation has run out."""
+    await _authorised(scene)
+    operation = (await scene.testbed.psp.told(scene.card))[0] | {"type": "expiry"}
+    return scene.notice("psp", psp_notice(operation, scene.fresh))
+
+
+ON_AN_AUTHORISED_PAYMENT: tuple[Operation, ...] = (
+    capture,
+    void,
+    notice_of_expiry,
+    sync_of_authorised,
+)
 ON_A_CAPTURED_PAYMENT: tuple[Operation, ...] = (refund, sync_of_captured)
+
+
+async def _unclear(scene: Scene) -> Payment:
+    """A payment whose capture the PSP has done, and did not say so; under ``scene.code``."""
+    if scene.payment is None:
+        scene.card, scene.code = scene.fresh.card(), scene.fresh.key()
+        body = payment_body(scene.account, TAKES, scene.card, capture=False)
+        taken = await scene.alice.post("/v1/payments", body, key=scene.fresh.key())
+        scene.payment = taken.expect(201).read(Payment)
+        scene.shown.append(scene.payment.url)
+        psp = scene.testbed.psp
+        fault = await psp.fault("drop_after", "capture", "lookup", token=scene.card)
+        path = f"{scene.payment.url}/capture"
+        (await scene.alice.post(path, {}, key=scene.code)).expect(202)
+        await psp.lift(fault)
+    return scene.payment
+
+
+async def sync_of_unclear(scene: Scene) -> Send:
+    """The PSP is asked about a capture."""
+    return _whatever_it_shows(scene.post(f"{(await _unclear(scene)).url}/sync", {}))
+
+
+async def notice_of_unclear(scene: Scene) -> Send:
+    """The PSP tells of the capture."""
+    await _unclear(scene)
+    operation = (await scene.testbed.psp.told(scene.card))[-1]
+    return scene.notice("psp", psp_notice(operation, scene.fresh))
+
+
+ON_AN_UNCLEAR_CAPTURE: tuple[Operation, ...] = (
+    sync_of_unclear,
+    notice_of_unclear,
+)
 
 
 async def _made(scene: Scene) -> Payout:
@@ -246,12 +301,7 @@ def notice(status: Status) -> Operation:
     async def operation(scene: Scene) -> Send:
         payout = await _submitted(scene)
         payment = await scene.testbed.bank.become(payout.id, status)
-        body = json.dumps({"id": f"ntc_{scene.fresh.word(24)}", "payment": payment}).encode()
-
-        async def send(replica: int) -> Answer:
-            return await scene.desk.bring(body, replica=replica)
-
-        return send
+        return scene.notice("bank", bank_notice(payment, scene.fresh))
 
     operation.__name__ = f"notice_{status}"
     return operation

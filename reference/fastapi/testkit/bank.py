@@ -1,21 +1,14 @@
 """A tiny bank over real HTTP, that does as a test says."""
 
-import hashlib
-import hmac
 import json
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler
 from typing import Any
 
-import httpx
-
 from testkit import server
-
-SECRET = "secret-of-notices-for-tests"  # noqa: S105
 
 
 @dataclass
@@ -58,25 +51,6 @@ class FakeBank:
         """Change a payment; what a notice says of it."""
         self.books[key] |= {"status": status, "reason": reason}
         return {"id": f"ntc_{key}_{status}", "payment": dict(self.books[key])}
-
-
-async def bring(
-    http: httpx.AsyncClient,
-    notice: object,
-    *,
-    secret: str = SECRET,
-    at: float | None = None,
-    signature: str | None = None,
-) -> httpx.Response:
-    """Bring a notice, signed unless a signature is given; ``at`` is in seconds since 1970."""
-    body = json.dumps(notice).encode()
-    moment = str(int(time.time() if at is None else at))
-    mac = hmac.new(secret.encode(), moment.encode() + b"." + body, hashlib.sha256).hexdigest()
-    signed = f"t={moment},v1={mac}" if signature is None else signature
-    headers = {"Content-Type": "application/json", "Webhook-Signature": signed}
-    if not signed:
-        del headers["Webhook-Signature"]
-    return await http.post("/v1/webhooks/bank", content=body, headers=headers)
 
 
 class _Handler(BaseHTTPRequestHandler):

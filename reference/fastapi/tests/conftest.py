@@ -23,6 +23,7 @@ from testkit import bank, fx, notifier, postgres, psp  # noqa: E402
 from testkit.api import ADMIN_TOKEN, Caller, Merchant, new_merchant  # noqa: E402
 from testkit.bank import FakeBank  # noqa: E402
 from testkit.fx import FakeFx  # noqa: E402
+from testkit.notices import SECRETS  # noqa: E402
 from testkit.notifier import FakeNotifier  # noqa: E402
 from testkit.psp import FakePsp  # noqa: E402
 
@@ -137,11 +138,12 @@ def environment(
         "PUBLIC_URL": "https://payments.test",
         "PSP_URL": psp_server.url,
         "PSP_API_KEY": "key-for-tests",
+        "PSP_WEBHOOK_SECRET": SECRETS["psp"],
         "FX_URL": fx_server.url,
         "FX_API_KEY": "key-for-tests-too",
         "BANK_URL": bank_server.url,
         "BANK_API_KEY": "key-of-the-bank-for-tests",
-        "BANK_WEBHOOK_SECRET": bank.SECRET,
+        "BANK_WEBHOOK_SECRET": SECRETS["bank"],
         "NOTIFIER_URL": notifier_server.url,
         "NOTIFIER_API_KEY": "key-of-the-notifier-for-tests",
         "PAYOUT_DAILY_LIMIT": "20000",

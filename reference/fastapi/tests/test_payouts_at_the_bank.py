@@ -12,7 +12,8 @@ from sqlalchemy import text
 from payments.dependencies import Context
 from payments.payouts import submission
 from testkit.api import Merchant, money
-from testkit.bank import FakeBank, bring
+from testkit.bank import FakeBank
+from testkit.notices import bring
 from testkit.notifier import FakeNotifier
 
 PAYEE = {"name": "Rowan Tools", "bank_account": "GB33BUKB20201555555555"}
@@ -67,7 +68,7 @@ class Approved:
 
     async def notice(self, status: str, **rest: Any) -> httpx.Response:
         """The bank's notice that it has become so."""
-        return await bring(self.merchant.http, self.bank.become(self.id, status), **rest)
+        return await bring(self.merchant.http, "bank", self.bank.become(self.id, status), **rest)
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -179,7 +180,7 @@ async def test_a_lost_notice_is_made_up_for_by_asking(payout: Approved) -> None:
 async def test_failed_releases_the_hold_once(payout: Approved) -> None:
     await payout.work()
     notice = payout.bank.become(payout.id, "failed", "beneficiary_unknown")
-    answers = await asyncio.gather(*(bring(payout.merchant.http, notice) for _ in range(4)))
+    answers = await asyncio.gather(*(bring(payout.merchant.http, "bank", notice) for _ in range(4)))
     assert {answer.status_code for answer in answers} == {204}
     await payout.stands("failed", 10_000, 0)
     assert (await payout.shown())["reason"] == "beneficiary_unknown"
@@ -199,7 +200,7 @@ async def test_news_comes_late_twice_and_out_of_order(payout: Approved) -> None:
     paid = payout.bank.become(payout.id, "paid")
     returned = payout.bank.become(payout.id, "returned")
     for notice in (returned, paid, accepted, returned, paid):
-        assert (await bring(payout.merchant.http, notice)).status_code == 204
+        assert (await bring(payout.merchant.http, "bank", notice)).status_code == 204
     await payout.stands("returned", 10_000, 0, "payout", "payout_return")
 
 
@@ -228,7 +229,7 @@ async def test_a_notice_about_something_else_changes_nothing(
     await payout.work()
     notice = payout.bank.become(payout.id, "paid")
     notice["payment"] |= change
-    answer = await bring(payout.merchant.http, notice)
+    answer = await bring(payout.merchant.http, "bank", notice)
     assert (answer.status_code, answer.json()["code"]) == (422, "notice_mismatch")
     await payout.stands("submitted", 10_000, 4_000)
 
@@ -242,7 +243,7 @@ async def test_a_notice_about_what_was_never_submitted_changes_nothing(
     made = (await operator.post("/v1/payouts", body)).json()["id"]
     order = {"amount": "40.00", "currency": "GBP", "payee": PAYEE, "reference": made}
     fake_bank.perform(made, order)
-    answer = await bring(merchant.http, fake_bank.become(made, "paid"))
+    answer = await bring(merchant.http, "bank", fake_bank.become(made, "paid"))
     assert (answer.status_code, answer.json()["code"]) == (422, "notice_mismatch")
     assert await merchant.balance(account) == (10_000, 4_000, 6_000)
 

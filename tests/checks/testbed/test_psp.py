@@ -226,6 +226,22 @@ async def test_follow_ups_and_look_ups_are_about_their_card(
     assert (await post(client, "refunds", "k-r", follow)).status_code == 201
 
 
+async def test_the_operations_on_a_card_are_told_in_order(
+    psp: Psp, client: httpx.AsyncClient
+) -> None:
+    done = (await sale(client)).json()
+    await sale(client, "k-other", token="tok_other")
+    refund = {
+        "authorisation": done["authorisation"],
+        "amount": "2.00",
+        "currency": "GBP",
+        "reference": "ref-2",
+    }
+    refunded = (await post(client, "refunds", "k-2", refund)).json()
+    assert psp.told(str(SALE["token"])) == [done, refunded]
+    assert psp.told("tok_nobody") == []
+
+
 async def test_a_reply_is_held_until_let_go(psp: Psp, client: httpx.AsyncClient) -> None:
     for effect in (True, False):
         name = psp.script(Fault(kind="hold", effect=effect))

@@ -40,6 +40,7 @@ class Settings(BaseModel):
     public_url: str = Field(min_length=1)
     psp_url: str = Field(pattern=r"^https?://")
     psp_api_key: SecretStr
+    psp_webhook_secret: SecretStr = SecretStr("")
 
     auth_max_failures: Count = 10
     auth_lockout_seconds: Seconds = 5

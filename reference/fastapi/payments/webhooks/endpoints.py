@@ -4,14 +4,17 @@ import time
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header, Request, Response
-from pydantic import BaseModel
+from pydantic import BaseModel, SecretStr
 
 from payments.bank.replies import BankPayment, Word
 from payments.dependencies import ContextOf, Uow
 from payments.kit.problems import Problem, refusals
+from payments.kit.settings import Settings
+from payments.operations import notices
 from payments.payouts import repository as payouts
 from payments.payouts.models import PayoutStatus
 from payments.payouts.settlement import learn
+from payments.psp.notices import PspNotice
 from payments.webhooks import signatures
 
 router = APIRouter(prefix="/v1/webhooks", tags=["webhooks"])
@@ -26,15 +29,44 @@ class BankNotice(BaseModel):
     payment: BankPayment
 
 
+_Signature = Annotated[str | None, Header(alias="Webhook-Signature")]
+
+
 async def _signed_by_the_bank(
-    request: Request,
-    context: ContextOf,
-    header: Annotated[str | None, Header(alias="Webhook-Signature")] = None,
+    request: Request, context: ContextOf, signature: _Signature = None
 ) -> None:
-    settings = context.settings
-    secret = settings.bank_webhook_secret.get_secret_value()
-    tolerance = settings.webhook_tolerance_seconds
-    signatures.verify(secret, header, await request.body(), time.time(), tolerance)
+    await _verify(request, context.settings.bank_webhook_secret, signature, context.settings)
+
+
+async def _signed_by_the_psp(
+    request: Request, context: ContextOf, signature: _Signature = None
+) -> None:
+    await _verify(request, context.settings.psp_webhook_secret, signature, context.settings)
+
+
+async def _verify(
+    request: Request, secret: SecretStr, signature: str | None, settings: Settings
+) -> None:
+    signatures.verify(
+        secret.get_secret_value(),
+        signature,
+        await request.body(),
+        time.time(),
+        settings.webhook_tolerance_seconds,
+    )
+
+
+@router.post(
+    "/psp",
+    status_code=204,
+    responses=refusals(400, 401, 409, 413, 415, 422, 503),
+    dependencies=[Depends(_signed_by_the_psp)],
+)
+async def take_psp_notice(notice: PspNotice, context: ContextOf, uow: Uow) -> Response:
+    """Learn from the PSP how an operation ended."""
+    async with uow:
+        await notices.learn(uow.session, notice.operation, context.settings)
+    return Response(status_code=204)
 
 
 @router.post(

@@ -1,0 +1,80 @@
+"""What the PSP tells unasked (contract 6.26, 6.27)."""
+
+from __future__ import annotations
+
+from checks import contract
+from checks.amounts import Money
+from checks.attachment import Psp, Testbed
+from checks.books import Books
+from checks.expectations import ambiguous, expect_payment, expect_problem
+from checks.fresh import Fresh
+from checks.notices import bring, psp_notice
+from checks.registry import check
+from checks.shapes import Payment
+from checks.tenants import Merchant, Platform, payment_body
+from checks.verdicts import Broken
+
+
+@check(needs=contract.payments, competencies=("resilience.outside-calls",))
+async def a_notice_settles_a_payment(
+    alice: Merchant, platform: Platform, psp: Psp, testbed: Testbed, fresh: Fresh
+) -> None:
+    """The PSP's notice of a sale captures a payment whose outcome is unknown."""
+    books = Books()
+    account = books.open(alice, await alice.open_account())
+    card, amount = fresh.card(), fresh.money(1_000, 90_000)
+    fault = await psp.fault("drop_after", "sale", "lookup", token=card)
+    answer = await alice.post("/v1/payments", payment_body(account, amount, card), key=fresh.key())
+    if not ambiguous(answer):
+        raise Broken(f"{answer} to a sale of which the PSP said nothing.")
+    found = [
+        answer.read_value(item, Payment)
+        async for answer, item in alice.walk("/v1/payments", status="unknown")
+    ]
+    (operation,) = await psp.told(card)
+    taken = await bring("psp", psp_notice(operation, fresh), testbed, platform)
+    taken.expect(204)
+    for payment in found:
+        expect_payment(await alice.payment(payment), "captured", amount)
+    books.capture(account, amount)
+    await books.agree()
+    await psp.lift(fault)
+
+
+@check(needs=contract.payments, competencies=("resilience.outside-calls",))
+async def an_authorisation_that_has_run_out_is_not_captured(
+    alice: Merchant, platform: Platform, psp: Psp, testbed: Testbed, fresh: Fresh
+) -> None:
+    """The PSP's notice that an authorisation has run out ends the payment."""
+    account, card, amount = await alice.open_account(), fresh.card(), fresh.money(1_000, 90_000)
+    payment = await alice.pay(amount, account, capture=False, card=card)
+    (operation,) = await psp.told(card)
+    expiry = operation | {"id": f"op_{fresh.word(24)}", "type": "expiry"}
+    answer = await bring("psp", psp_notice(expiry, fresh), testbed, platform)
+    answer.expect(204)
+    expect_payment(await alice.payment(payment), "expired", Money(0, amount.currency))
+    late = await alice.post(f"{payment.url}/capture", {}, key=fresh.key())
+    expect_problem(late, 409, code="not_capturable")
+    expect_problem(
+        await alice.post(f"{payment.url}/void", {}, key=fresh.key()), 409, code="not_voidable"
+    )
+
+
+@check(needs=contract.payments, competencies=("api.validation",))
+async def a_notice_about_nothing_is_refused(
+    platform: Platform, testbed: Testbed, fresh: Fresh
+) -> None:
+    """A notice about an operation that nobody asked for, and one that is none, are 422."""
+    operation = {
+        "id": f"op_{fresh.word(24)}",
+        "type": "sale",
+        "authorisation": f"auth_{fresh.word(24)}",
+        "status": "succeeded",
+        "amount": fresh.money(1_000, 9_000).decimal,
+        "currency": "GBP",
+        "reference": fresh.key(),
+        "reason": None,
+    }
+    answer = await bring("psp", psp_notice(operation, fresh), testbed, platform)
+    expect_problem(answer, 422, code="notice_mismatch")
+    expect_problem(await bring("psp", b'{"id": 1}', testbed, platform), 422)

@@ -1,0 +1,44 @@
+"""Notices as the PSP and the bank bring them (contract 6.26, 12.16, 15)."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import time
+from collections.abc import Mapping
+from typing import Literal
+
+from checks.attachment import Testbed
+from checks.client import Answer
+from checks.fresh import Fresh
+from checks.tenants import Platform
+
+Party = Literal["psp", "bank"]
+
+
+def psp_notice(operation: Mapping[str, object], fresh: Fresh) -> bytes:
+    """What the PSP tells of an operation (contract 9.11)."""
+    return json.dumps({"id": f"ntc_{fresh.word(24)}", "operation": operation}).encode()
+
+
+def bank_notice(payment: Mapping[str, object], fresh: Fresh) -> bytes:
+    """What the bank tells of a payment (contract 13.5)."""
+    return json.dumps({"id": f"ntc_{fresh.word(24)}", "payment": payment}).encode()
+
+
+async def bring(
+    party: Party,
+    notice: bytes,
+    testbed: Testbed,
+    platform: Platform,
+    replica: int | None = None,
+) -> Answer:
+    """Bring a notice, signed over time and raw body (contract 15.1)."""
+    secret = {"psp": testbed.lease.psp_secret, "bank": testbed.lease.bank_secret}[party]
+    at = str(int(time.time()))
+    mac = hmac.new(secret.encode(), at.encode() + b"." + notice, hashlib.sha256).hexdigest()
+    headers = {"Webhook-Signature": f"t={at},v1={mac}"}
+    return await platform.anonymous.post(
+        f"/v1/webhooks/{party}", content=notice, headers=headers, replica=replica
+    )
