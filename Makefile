@@ -22,9 +22,10 @@ demo: setup
 test: setup
 	$(BIN)/python -m pytest -n 2
 
-# Every pair of operations of the reference that can meet on one object, interleaved.
+# Every pair of operations of the reference that can meet on one object, interleaved, and every
+# operation with the power cut at every step.
 sweep: setup
-	ASSAY_INTERLEAVINGS=all $(BIN)/python -m pytest tests/reference/test_interleavings.py
+	ASSAY_SWEEP=all $(BIN)/python -m pytest -n 2 tests/reference/test_interleavings.py tests/reference/test_power_cuts.py
 
 lint: setup
 	$(BIN)/ruff check .

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Self
@@ -27,6 +28,8 @@ from checks.verdicts import Broken
 SETTLED = 20.0
 
 _PAUSE = 0.1
+
+_CODE = re.compile("[0-9]{4,10}", re.ASCII)
 
 #: Seconds within which a message that was answered 202 is in the notifier's journal.
 _PROMPT = 5.0
@@ -81,7 +84,9 @@ class Desk:
             "currency": payout.amount.currency,
             "payee": payout.payee.model_dump(),
         }
-        if not isinstance(code, str) or {name: message.get(name) for name in wanted} != wanted:
+        if not isinstance(code, str) or not _CODE.fullmatch(code):
+            raise Broken(f"The message with the code has {code!r} for one.")
+        if {name: message.get(name) for name in wanted} != wanted:
             raise Broken(f"The message with the code says {message}; it is about {wanted}.")
         return code
 
@@ -105,13 +110,41 @@ class Desk:
             await asyncio.sleep(_PAUSE)
         return found
 
-    async def notice(
-        self, payout: Payout, status: Status, reason: str | None = None, **changed: object
-    ) -> Answer:
-        """Have the bank change a payment, and bring the notice of it, signed.
+    async def ordered(self, payout: Payout) -> None:
+        """See that the bank was told of one payment: this one, under the payout's id."""
+        asked = await self.testbed.bank.journal(payout.payee.bank_account)
+        orders = [entry for entry in asked if entry.method == "POST"]
+        wanted = {
+            "amount": payout.amount.money.decimal,
+            "currency": payout.amount.currency,
+            "payee": payout.payee.model_dump(),
+            "reference": payout.id,
+        }
+        for entry in orders:
+            if entry.key != payout.id or _object(entry.body) != wanted:
+                raise Broken(
+                    f"The bank was told {entry.body} under the key {entry.key}, of {wanted}."
+                )
+        if (made := sum(entry.effect for entry in orders)) != 1:
+            raise Broken(f"A payout made {made} payments at the bank.")
 
-        ``changed`` members of the payment are told otherwise than they are.
+    async def notice(
+        self, payout: Payout, status: Status, reason: str | None = None, /, **changed: object
+    ) -> Answer:
+        """Have the bank change a payment, and bring the notice of it until it is taken.
+
+        ``changed`` members of the payment are told otherwise than they are. The bank must have been
+        told of the payment.
         """
+        await self.ordered(payout)
         told = await self.testbed.bank.become(payout.id, status, reason)
         notice = bank_notice(told | changed, self.merchant.fresh)
-        return await bring("bank", notice, self.testbed, self.merchant.platform)
+        platform = self.merchant.platform
+        return await carried_out(partial(bring, "bank", notice, self.testbed, platform))
+
+
+def _object(text: str) -> object:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return None

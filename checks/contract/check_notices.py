@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from checks import contract
 from checks.amounts import Money
 from checks.attachment import Psp, Testbed
 from checks.books import Books
 from checks.expectations import ambiguous, expect_payment, expect_problem
 from checks.fresh import Fresh
+from checks.losers import carried_out
 from checks.notices import bring, psp_notice
 from checks.registry import check
 from checks.shapes import Payment
@@ -31,11 +34,12 @@ async def a_notice_settles_a_payment(
         answer.read_value(item, Payment)
         async for answer, item in alice.walk("/v1/payments", status="unknown")
     ]
-    (operation,) = await psp.told(card)
-    taken = await bring("psp", psp_notice(operation, fresh), testbed, platform)
+    if len(found) != 1:
+        raise Broken(f"GET /v1/payments lists {len(found)} unknown payments after one.")
+    notice = psp_notice(await _operation(psp, card), fresh)
+    taken = await carried_out(partial(bring, "psp", notice, testbed, platform))
     taken.expect(204)
-    for payment in found:
-        expect_payment(await alice.payment(payment), "captured", amount)
+    expect_payment(await alice.payment(found[0]), "captured", amount)
     books.capture(account, amount)
     await books.agree()
     await psp.lift(fault)
@@ -48,9 +52,10 @@ async def an_authorisation_that_has_run_out_is_not_captured(
     """The PSP's notice that an authorisation has run out ends the payment."""
     account, card, amount = await alice.open_account(), fresh.card(), fresh.money(1_000, 90_000)
     payment = await alice.pay(amount, account, capture=False, card=card)
-    (operation,) = await psp.told(card)
-    expiry = operation | {"id": f"op_{fresh.word(24)}", "type": "expiry"}
-    answer = await bring("psp", psp_notice(expiry, fresh), testbed, platform)
+    authorisation = await _operation(psp, card)
+    expiry = authorisation | {"id": f"op_{fresh.word(24)}", "type": "expiry"}
+    notice = psp_notice(expiry, fresh)
+    answer = await carried_out(partial(bring, "psp", notice, testbed, platform))
     answer.expect(204)
     expect_payment(await alice.payment(payment), "expired", Money(0, amount.currency))
     late = await alice.post(f"{payment.url}/capture", {}, key=fresh.key())
@@ -78,3 +83,11 @@ async def a_notice_about_nothing_is_refused(
     answer = await bring("psp", psp_notice(operation, fresh), testbed, platform)
     expect_problem(answer, 422, code="notice_mismatch")
     expect_problem(await bring("psp", b'{"id": 1}', testbed, platform), 422)
+
+
+async def _operation(psp: Psp, card: str) -> dict[str, object]:
+    """The one operation that the PSP has on a card."""
+    told = await psp.told(card)
+    if len(told) != 1:
+        raise Broken(f"One payment made {len(told)} operations at the PSP.")
+    return told[0]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 from checks import contract
@@ -11,6 +13,7 @@ from checks.books import Books
 from checks.expectations import expect_hidden, expect_problem
 from checks.fresh import Fresh
 from checks.payouts import Desk, payout_body
+from checks.probes import probe
 from checks.registry import check
 from checks.shapes import Account, Payout
 from checks.tenants import Merchant
@@ -18,6 +21,9 @@ from checks.verdicts import Broken
 
 #: The default of PAYOUT_DAILY_LIMIT, in minor units.
 _LIMIT = 100_000_000
+
+#: What a day must have left for a check of its limit.
+_ABOUT_TO_END = timedelta(seconds=20)
 
 #: Minor units that an account holds, and that are paid out of it at most.
 _FUNDS, _PAID_OUT = 900_000, 300_000
@@ -111,27 +117,43 @@ async def a_payout_that_cannot_be_is_refused(
     alice: Merchant, bob: Merchant, testbed: Testbed, fresh: Fresh
 ) -> None:
     """Another's account, another currency, more than there is, more than leaves on a day."""
-    desk, account, books = await _opened(alice, testbed, funds=_LIMIT + 2)
+    desk, account, books = await _opened(alice, testbed)
     theirs, amount, payee = await bob.funded(), fresh.money(1_000, _PAID_OUT), fresh.payee()
-    await desk.make(account, Money(_LIMIT - 1, "GBP"))
-    books.hold(account, Money(_LIMIT - 1, "GBP"))
     for what, source, total, status, code in (
         ("another merchant's account", theirs, amount, 404, "account_not_found"),
         ("another currency", account, Money(1, "EUR"), 422, "currency_mismatch"),
-        ("too much money", account, Money(4, "GBP"), 422, "insufficient_funds"),
-        ("too much for a day", account, Money(2, "GBP"), 422, "daily_limit_exceeded"),
+        ("too much money", account, Money(_FUNDS + 1, "GBP"), 422, "insufficient_funds"),
     ):
-        body = payout_body(source, total, payee)
-        answer = await desk.maker.post("/v1/payouts", body, key=fresh.key())
-        expect_problem(answer, status, code=code)
-        if not answer.refused:
-            raise Broken(f"{answer} to a payout of {what}.")
-    odd = payout_body(account, Money(1, "GBP"), payee)
+        with probe(f"a payout of {what}"):
+            body = payout_body(source, total, payee)
+            answer = await desk.maker.post("/v1/payouts", body, key=fresh.key())
+            expect_problem(answer, status, code=code)
+    odd = payout_body(account, amount, payee)
     odd["payee"]["bank_account"] = "no account"
     expect_problem(await desk.maker.post("/v1/payouts", odd, key=fresh.key()), 422)
-    await desk.make(account, Money(1, "GBP"))
-    books.hold(account, Money(1, "GBP"))
     await books.agree()
+
+
+@check(needs=contract.payouts, competencies=("money.ledger",))
+async def a_days_payouts_have_a_limit(alice: Merchant, testbed: Testbed, fresh: Fresh) -> None:
+    """What leaves on one day keeps to the limit, to the penny."""
+    desk, account, books = await _opened(alice, testbed, funds=2 * _LIMIT)
+    await _clear_of_midnight()
+    for pence in (_LIMIT - 1, 1):
+        await desk.make(account, Money(pence, "GBP"))
+        books.hold(account, Money(pence, "GBP"))
+        beyond = payout_body(account, Money(_LIMIT - pence + 1, "GBP"), fresh.payee())
+        answer = await desk.maker.post("/v1/payouts", beyond, key=fresh.key())
+        expect_problem(answer, 422, code="daily_limit_exceeded")
+    await books.agree()
+
+
+async def _clear_of_midnight() -> None:
+    """Wait for the new day (UTC), where it is about to begin."""
+    now = datetime.now(UTC)
+    midnight = datetime.combine(now.date() + timedelta(days=1), time(), UTC)
+    if (left := midnight - now) < _ABOUT_TO_END:
+        await asyncio.sleep(left.total_seconds() + 1)
 
 
 @check(needs=contract.payouts, competencies=("security.authorisation",))

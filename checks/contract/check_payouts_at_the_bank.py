@@ -44,7 +44,7 @@ async def an_approved_payout_is_paid(alice: Merchant, testbed: Testbed, fresh: F
     await books.agree()
     with probe("a notice of another amount"):
         more = Money(amount.amount + 1, amount.currency)
-        answer = await desk.notice(payout, "paid", amount=more.decimal)
+        answer = await desk.notice(payout, "accepted", status="paid", amount=more.decimal)
         expect_problem(answer, 422, code="notice_mismatch")
         if (await desk.shown(payout)).status != "submitted":
             raise Broken("A notice of another amount changed the payout.")
@@ -54,7 +54,55 @@ async def an_approved_payout_is_paid(alice: Merchant, testbed: Testbed, fresh: F
         books.release(account, amount)
         books.payout(account, amount)
         await books.agree()
-    await _expect_one_payment(testbed, payout)
+    await desk.ordered(payout)
+
+
+@check(
+    needs=contract.payouts,
+    exclusive=True,
+    worker=True,
+    competencies=("distributed.sagas", "api.contract"),
+)
+async def a_payout_that_comes_to_nothing_says_why(alice: Merchant, testbed: Testbed) -> None:
+    """What the bank rejects, fails to pay or gives back is shown as such, with the reason."""
+    desk = await Desk.open(alice, testbed)
+    await all_of([_rejected(desk), _failed(desk), _returned(desk)])
+
+
+async def _rejected(desk: Desk) -> None:
+    payee = desk.merchant.fresh.payee()
+    with probe("a bank that rejects a payout"):
+        await desk.testbed.bank.conduct(
+            payee.bank_account, answers="rejected", reason="no such account"
+        )
+        *_, payout = await _approved(desk, Books(), payee)
+        _expect_reason(await desk.reached(payout, "rejected"), "no such account")
+
+
+async def _failed(desk: Desk) -> None:
+    with probe("a bank that fails to pay"):
+        *_, payout = await _approved(desk, Books(), desk.merchant.fresh.payee())
+        await desk.reached(payout, "submitted")
+        (await desk.notice(payout, "failed", "account closed")).expect(204)
+        _expect_reason(await desk.reached(payout, "failed"), "account closed")
+
+
+async def _returned(desk: Desk) -> None:
+    """Told by nobody: the service is made to ask."""
+    payee = desk.merchant.fresh.payee()
+    with probe("a payout that is given back"):
+        await desk.testbed.bank.conduct(payee.bank_account, answers="paid")
+        *_, payout = await _approved(desk, Books(), payee)
+        await desk.reached(payout, "paid")
+        await desk.ordered(payout)
+        await desk.testbed.bank.become(payout.id, "returned", "account closed")
+        (await desk.merchant.post(f"{payout.url}/sync", {})).expect(200)
+        _expect_reason(await desk.reached(payout, "returned"), "account closed")
+
+
+def _expect_reason(payout: Payout, reason: str) -> None:
+    if payout.reason != reason:
+        raise Broken(f"A payout that is {payout.status} gives {payout.reason!r}, not {reason!r}.")
 
 
 @check(
@@ -81,7 +129,7 @@ async def _settled_by_asking(desk: Desk, what: str, how: dict[str, Any]) -> None
         books.release(account, amount)
         books.payout(account, amount)
         await books.agree()
-        await _expect_one_payment(desk.testbed, payout)
+        await desk.ordered(payout)
 
 
 async def _approved(desk: Desk, books: Books, payee: Payee) -> tuple[Account, Money, Payout]:
@@ -93,12 +141,3 @@ async def _approved(desk: Desk, books: Books, payee: Payee) -> tuple[Account, Mo
     payout = await desk.make(account, amount, payee)
     books.hold(account, amount)
     return account, amount, await desk.approve(payout)
-
-
-async def _expect_one_payment(testbed: Testbed, payout: Payout) -> None:
-    """The bank made one payment, under the payout's id, of its amount."""
-    asked = await testbed.bank.journal(payout.payee.bank_account)
-    keys = {entry.key for entry in asked if entry.method == "POST"}
-    made = [entry for entry in asked if entry.effect]
-    if keys != {payout.id} or len(made) != 1:
-        raise Broken(f"A payout made {len(made)} payments at the bank, under the keys {keys}.")

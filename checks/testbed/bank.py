@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from checks.testbed.http import Answer, Received
+from checks.testbed.psp_books import is_amount
 from checks.testbed.simulator import Conduct, Conducts, Simulator, entry_of, refusal
 
 Status = Literal["accepted", "rejected", "paid", "failed", "returned"]
@@ -76,7 +77,7 @@ class Bank(Simulator):
             return entry.ended(refused)
         if received.method == "GET":
             return entry.ended(await self._conducts.said(payee, self._found(key, payee)))
-        if not key or payee is None:
+        if not key or payee is None or not _well_formed(order):
             return entry.ended(refusal(422, "unreadable_order"))
         answer, entry.effect = self._ordered(key, order, payee)
         return entry.ended(await self._conducts.said(payee, answer))
@@ -115,6 +116,17 @@ def _read(received: Received) -> tuple[str, dict[str, Any]]:
     except ValueError:
         order = None
     return received.headers.get("idempotency-key", ""), order if isinstance(order, dict) else {}
+
+
+def _well_formed(order: dict[str, Any]) -> bool:
+    """Whether an order is as the contract says (13.1)."""
+    return (
+        set(order) == {"amount", "currency", "payee", "reference"}
+        and set(order["payee"]) == {"name", "bank_account"}
+        and all(isinstance(order[name], str) for name in ("amount", "currency", "reference"))
+        and isinstance(order["payee"]["name"], str)
+        and is_amount(order["amount"], order["currency"])
+    )
 
 
 def _payee(order: dict[str, Any]) -> str | None:

@@ -91,7 +91,7 @@ class Books:
         wrong = _malformed(request)
         if wrong is not None:
             return refusal(400, "invalid_request", wrong)
-        if not _is_amount(request.body["amount"], request.body["currency"]):
+        if not is_amount(request.body["amount"], request.body["currency"]):
             return refusal(422, "invalid_amount", "The amount does not fit the currency.")
         named = request.body.get("authorisation")
         if named is not None and named not in self._authorisations:
@@ -117,7 +117,7 @@ def _malformed(request: Request) -> str | None:
     return None
 
 
-def _is_amount(amount: str, currency: str) -> bool:
+def is_amount(amount: str, currency: str) -> bool:
     """Whether it is a positive decimal string with exactly the currency's digits (contract 9.1)."""
     digits = exponent(currency)
     whole, point, fraction = amount.partition(".")

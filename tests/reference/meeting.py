@@ -41,6 +41,7 @@ class Scene:
     payout: Payout | None = None
     code: str = ""
     card: str = ""
+    approved: bool = False
     shown: list[str] = field(default_factory=list)
 
     @property
@@ -212,9 +213,9 @@ ON_A_CAPTURED_PAYMENT: tuple[Operation, ...] = (refund, sync_of_captured)
 
 
 async def _unclear(scene: Scene) -> Payment:
-    """A payment whose capture the PSP has done, and did not say so; under ``scene.code``."""
+    """A payment whose capture the PSP has done, and did not say so."""
     if scene.payment is None:
-        scene.card, scene.code = scene.fresh.card(), scene.fresh.key()
+        scene.card = scene.fresh.card()
         body = payment_body(scene.account, TAKES, scene.card, capture=False)
         taken = await scene.alice.post("/v1/payments", body, key=scene.fresh.key())
         scene.payment = taken.expect(201).read(Payment)
@@ -222,7 +223,7 @@ async def _unclear(scene: Scene) -> Payment:
         psp = scene.testbed.psp
         fault = await psp.fault("drop_after", "capture", "lookup", token=scene.card)
         path = f"{scene.payment.url}/capture"
-        (await scene.alice.post(path, {}, key=scene.code)).expect(202)
+        (await scene.alice.post(path, {}, key=scene.fresh.key())).expect(202)
         await psp.lift(fault)
     return scene.payment
 
@@ -255,10 +256,11 @@ async def _made(scene: Scene) -> Payout:
 
 async def _submitted(scene: Scene) -> Payout:
     payout = await _made(scene)
-    if scene.code:
-        await scene.alice.post(f"{payout.url}/approve", {"code": scene.code}, key=scene.fresh.key())
+    if not scene.approved:
+        body, key = {"code": scene.code}, scene.fresh.key()
+        (await scene.alice.post(f"{payout.url}/approve", body, key=key)).expect(200)
         (await scene.alice.post(f"{payout.url}/sync", {})).expect(200)
-        scene.code = ""
+        scene.approved = True
     return payout
 
 
@@ -338,14 +340,17 @@ class Meeting:
     euros: Account
 
     @classmethod
-    async def open(cls, run: CheckRun) -> Meeting:
-        """Two merchants, and the accounts that are not met on."""
+    async def open(cls, run: CheckRun, replica: int | None = None) -> Meeting:
+        """Two merchants, and the accounts that are not met on; all at one replica, if given."""
         alice, bob = run.merchant("alice"), run.merchant("bob")
-        await alice.open()
-        await bob.open()
+        for merchant in (alice, bob):
+            await merchant.open()
+        maker = await alice.client("operator")
+        if replica is not None:
+            alice, bob, maker = alice.on(replica), bob.on(replica), maker.on(replica)
         theirs = await bob.funded(Money(10**9, "GBP"))
         euros = await alice.open_account("EUR")
-        return cls(alice, bob, await Desk.open(alice, run.testbed), theirs, euros)
+        return cls(alice, bob, Desk(alice, maker, run.testbed), theirs, euros)
 
     async def contest(self, operations: Sequence[Operation], count: int) -> Contest:
         """The two operations on a scene of their own."""

@@ -1,17 +1,15 @@
 """Whatever moves money in the reference does at once what it does one after the other.
 
-By default each operation meets the next one of its object; ASSAY_INTERLEAVINGS=all, which
-``make sweep`` sets, has every pair of them meet, and each itself.
+By default each operation meets the next one of its object; in a whole sweep every pair of them
+meets, and each itself.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import combinations_with_replacement
-from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -20,35 +18,14 @@ from checks.attachment import Testbed
 from checks.evidence import Verdict
 from checks.explorer import explore
 from checks.judging import Judge
-from checks.registry import Declaration
 from checks.running import CheckRun
 from checks.settings import NO_WORKER
-from checks.testbed.broker import Broker
-from checks.testbed.control import Control
-from checks.testbed.testbed import Host, Submission
 from tests.reference import meeting
 from tests.reference.meeting import Meeting, Operation
-
-REFERENCE = Path(__file__).parents[2] / "reference" / "fastapi"
-
-SEED = 7
+from tests.reference.standing import DECLARATION, SEED, standing, whole_sweep
 
 #: The outcomes of calls are made unknown on purpose.
 SETTINGS = {**NO_WORKER, "BREAKER_FAILURES": "1000", "PSP_MAX_ATTEMPTS": "1"}
-
-DECLARATION = Declaration(
-    id="reference/what_meets",
-    family="reference",
-    flaw="any",
-    summary="What moves money may meet.",
-    needs=(),
-    exclusive=True,
-    settings=SETTINGS,
-    worker=False,
-    replicas=2,
-    limit=240.0,
-    competencies=(),
-)
 
 OBJECTS = {
     "account": meeting.ON_AN_ACCOUNT,
@@ -64,7 +41,7 @@ OBJECTS = {
 
 def pairs(operations: Sequence[Operation]) -> list[tuple[Operation, Operation]]:
     """Those that meet."""
-    if os.environ.get("ASSAY_INTERLEAVINGS") == "all":
+    if whole_sweep():
         return list(combinations_with_replacement(operations, 2))
     following = (*operations[1:], operations[0])
     return list(zip(operations, following, strict=True))
@@ -73,16 +50,8 @@ def pairs(operations: Sequence[Operation]) -> list[tuple[Operation, Operation]]:
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def testbed() -> AsyncIterator[Testbed]:
     """Two replicas of the reference, and no worker."""
-    async with (
-        Host.open(trusted=True) as host,
-        Submission.prepare(host, REFERENCE) as submission,
-        Broker.open(submission) as broker,
-        await Control.connect(broker.socket) as control,
-    ):
-        lease = await control.lease("exclusive", worker=False, settings=SETTINGS)
-        found = Testbed(control, lease)
+    async with standing(SETTINGS) as found:
         yield found
-        await found.close()
 
 
 @pytest.mark.asyncio(loop_scope="module")
@@ -90,7 +59,6 @@ async def testbed() -> AsyncIterator[Testbed]:
 async def test_what_meets_does_what_it_does_in_turn(testbed: Testbed, what: str) -> None:
     for pair in pairs(OBJECTS[what]):
         names = " and ".join(operation.__name__ for operation in pair)
-        # What is fresh depends on the id.
         run = CheckRun(replace(DECLARATION, id=f"reference/{what}: {names}"), testbed, SEED)
 
         async def body(

@@ -7,6 +7,7 @@ import asyncio
 import os
 import signal
 import sys
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 from sqlalchemy.exc import DBAPIError
@@ -22,17 +23,25 @@ from payments.payouts import submission
 DATABASE_CONNECTIONS = 5
 
 
+Job = Callable[[Context], Awaitable[int | None]]
+"""Does some of what is due; gives how much it was, where there may be more."""
+
+JOBS: tuple[Job, ...] = (reconciliation.of_due, submission.of_due, expiry.forget_expired)
+
+
 async def work(context: Context, stop: asyncio.Event) -> None:
-    """Do what is due and forget expired keys, again and again until told to stop."""
+    """Do what is due, again and again until told to stop; no job waits for another's party."""
+    await asyncio.gather(*(_repeat(job, context, stop) for job in JOBS))
+
+
+async def _repeat(job: Job, context: Context, stop: asyncio.Event) -> None:
     while not stop.is_set():
-        full = False
+        found = None
         try:
-            full = await reconciliation.of_due(context) == reconciliation.BATCH
-            full |= await submission.of_due(context) == submission.BATCH
-            await expiry.forget_expired(context)
+            found = await job(context)
         except (BusyError, DBAPIError, OSError):
             logger().warning("worker_database_unavailable", exc_info=True)
-        if not full:
+        if not found:
             with suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), context.settings.reconcile_interval_seconds)
 

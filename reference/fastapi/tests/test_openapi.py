@@ -57,7 +57,6 @@ def test_members_agree(contract: dict[str, Any], settings: Settings) -> None:
         "ChallengeOut": "Challenge",
         "MerchantOut": "MerchantWithOwner",
         "PaymentOut": "Payment",
-        "PayeeTold": "Payee",
         "PayoutCancel": "Nothing",
         "PayoutOut": "Payout",
         "PayoutSync": "Nothing",

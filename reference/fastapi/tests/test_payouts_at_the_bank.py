@@ -156,6 +156,37 @@ async def test_not_found_is_no_rejection(payout: Approved) -> None:
     await payout.stands("submitted", 10_000, 4_000)
 
 
+async def test_what_was_submitted_is_not_submitted_again(payout: Approved) -> None:
+    await payout.work()
+    payout.bank.hidden = True
+    await payout.work()
+    assert (await payout.merchant.post(f"/v1/payouts/{payout.id}/sync", {})).status_code == 200
+    assert payout.bank.asked(payout.id) == ["POST", "GET", "GET"]
+    await payout.stands("submitted", 10_000, 4_000)
+
+
+@pytest.mark.parametrize(
+    ("reason", "shown"),
+    [
+        ("account closed, geschlossen \u00fc", "account closed, geschlossen \u00fc"),
+        ("", None),
+        ("\x00\x1b[31m" + "x" * 300, "[31m" + "x" * 196),
+    ],
+)
+async def test_a_reason_is_for_people(payout: Approved, reason: str, shown: str | None) -> None:
+    payout.bank.answers = "rejected"
+    payout.bank.changed = {"reason": reason}
+    await payout.work()
+    await payout.stands("rejected", 10_000, 0)
+    assert (await payout.shown())["reason"] == shown
+
+
+async def test_what_is_paid_needs_no_reason(payout: Approved) -> None:
+    payout.bank.answers, payout.bank.changed = "paid", {"reason": "ok"}
+    await payout.work()
+    assert (await payout.shown())["reason"] is None
+
+
 async def test_a_later_moment_is_no_answer(payout: Approved) -> None:
     payout.bank.fault = "429"
     await payout.work()

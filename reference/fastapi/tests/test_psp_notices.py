@@ -146,6 +146,43 @@ async def test_a_notice_about_something_else_changes_nothing(
     assert await merchant.balance(account) == (0, 0, 0)
 
 
+async def test_a_settled_sale_keeps_its_authorisation(
+    merchant: Merchant, fake_psp: FakePsp
+) -> None:
+    await merchant.pay(await merchant.account(), 1_000)
+    notice = told(fake_psp, "sale")
+    notice["operation"] = notice["operation"] | {"authorisation": "auth_another"}
+    answer = await bring(merchant.http, "psp", notice)
+    assert (answer.status_code, answer.json()["code"]) == (422, "notice_mismatch")
+
+
+async def test_an_expiry_is_of_an_authorisation(merchant: Merchant, fake_psp: FakePsp) -> None:
+    account = await merchant.account()
+    payment = (await merchant.pay(account, 1_000, capture=False)).json()
+    path = f"/v1/payments/{payment['id']}"
+    fake_psp.declines = True
+    assert (await merchant.post(f"{path}/void", {})).status_code == 402
+    notice = told(fake_psp, "void")
+    changed = {"type": "expiry", "status": "succeeded"}
+    notice["operation"] = notice["operation"] | changed
+    answer = await bring(merchant.http, "psp", notice)
+    assert (answer.status_code, answer.json()["code"]) == (422, "notice_mismatch")
+    assert (await merchant.get(path)).json()["status"] == "authorised"
+
+
+async def test_an_expiry_that_overtakes_the_authorisation_waits(
+    merchant: Merchant, fake_psp: FakePsp
+) -> None:
+    fake_psp.fault = "drop"
+    taken = await merchant.pay(await merchant.account(), 1_000, capture=False)
+    path = f"/v1/payments/{taken.json()['id']}"
+    answer = await bring(merchant.http, "psp", expired(fake_psp))
+    assert (answer.status_code, answer.json()["code"]) == (409, "operation_pending")
+    await bring(merchant.http, "psp", told(fake_psp, "authorisation"))
+    assert (await bring(merchant.http, "psp", expired(fake_psp))).status_code == 204
+    assert (await merchant.get(path)).json()["status"] == "expired"
+
+
 async def test_a_follow_up_names_its_authorisation(merchant: Merchant, fake_psp: FakePsp) -> None:
     account = await merchant.account()
     payment = (await merchant.pay(account, 1_000, capture=False)).json()

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from checks.testbed.faults import Fault
 from checks.testbed.psp import Psp
-from checks.testbed.psp_books import _is_amount
+from checks.testbed.psp_books import is_amount
 
 SALE = {
     "token": "tok_1",
@@ -295,10 +295,10 @@ async def test_waiting_ends_with_its_time(psp: Psp) -> None:
 def test_exactly_one_spelling_of_an_amount_is_taken(minor: int, money: tuple[str, int]) -> None:
     currency, digits = money
     right = f"{Decimal(minor).scaleb(-digits):.{digits}f}"
-    assert _is_amount(right, currency)
+    assert is_amount(right, currency)
     for wrong in (right + "0", "0" + right, "+" + right, "-" + right, " " + right, right + " "):
         if not (digits == 0 and wrong == right + "0"):
-            assert not _is_amount(wrong, currency)
+            assert not is_amount(wrong, currency)
 
 
 async def test_what_is_published_is_fetched_by_anybody(psp: Psp) -> None:

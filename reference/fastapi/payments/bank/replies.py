@@ -13,7 +13,11 @@ REFUSALS = frozenset(
     {HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY}
 )
 
-DEFAULT_RETRY_SECONDS = 1.0
+NOT_FOUND = "not_found"
+
+DEFAULT_RETRY_SECONDS, MAX_RETRY_SECONDS = 1.0, 60.0
+
+MAX_REASON = 200
 
 Word = Annotated[
     str, StringConstraints(min_length=1, max_length=200, pattern=r"^[\x21-\x7e]+$", strict=True)
@@ -38,7 +42,7 @@ class BankPayment(BaseModel):
     currency: Word
     payee: PayeeTold
     reference: Word
-    reason: Word | None = None
+    reason: str | None = None
 
     def about(self, order: Order) -> News | None:
         """What it says about an order; None if it is about anything else, by a penny even."""
@@ -52,7 +56,7 @@ class BankPayment(BaseModel):
             return None
         if order.bank_id not in (None, self.id):
             return None
-        return News(self.status, self.id, self.reason)
+        return News(self.status, self.id, _readable(self.reason))
 
 
 class BankRefusal(BaseModel):
@@ -78,7 +82,7 @@ def of_look_up(order: Order, reply: Reply) -> Outcome | None:
     """What a reply to a look-up says; None if the bank does not know the payment (yet)."""
     if reply.status == HTTPStatus.OK:
         return _of_payment(order, reply.body)
-    if reply.status == HTTPStatus.NOT_FOUND and _refusal(reply) is not None:
+    if reply.status == HTTPStatus.NOT_FOUND and _refusal(reply) == NOT_FOUND:
         return None
     return _of_others(reply)
 
@@ -93,7 +97,7 @@ def _of_payment(order: Order, body: bytes) -> Outcome:
 
 def _of_others(reply: Reply) -> Outcome:
     if reply.status == HTTPStatus.TOO_MANY_REQUESTS:
-        return NotDone(reply.retry_after or DEFAULT_RETRY_SECONDS)
+        return NotDone(min(reply.retry_after or DEFAULT_RETRY_SECONDS, MAX_RETRY_SECONDS))
     return Ambiguous(f"status {reply.status}")
 
 
@@ -103,3 +107,10 @@ def _refusal(reply: Reply) -> str | None:
         return BankRefusal.model_validate_json(reply.body).error
     except ValidationError:
         return None
+
+
+def _readable(reason: str | None) -> str | None:
+    """A reason as it can be stored and shown; the bank writes it for people."""
+    if reason is None:
+        return None
+    return "".join(c for c in reason if c.isprintable())[:MAX_REASON] or None

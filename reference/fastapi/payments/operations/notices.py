@@ -9,6 +9,7 @@ from payments.operations.models import Operation
 from payments.operations.settlement import settle
 from payments.payments.models import PaymentStatus
 from payments.psp.notices import EXPIRY, PspNews
+from payments.psp.protocol import OperationType
 
 
 async def learn(session: AsyncSession, news: PspNews, settings: Settings) -> None:
@@ -23,8 +24,9 @@ async def learn(session: AsyncSession, news: PspNews, settings: Settings) -> Non
     if news.type == EXPIRY:
         await _expire(session, operation, news)
         return
+    known = operation.payment.psp_authorisation
     outcome = news.about(operation.instruction())
-    if outcome is None:
+    if outcome is None or known not in (None, news.authorisation):
         raise _mismatch()
     await settle(session, operation.id, outcome, settings)
 
@@ -32,9 +34,12 @@ async def learn(session: AsyncSession, news: PspNews, settings: Settings) -> Non
 async def _expire(session: AsyncSession, operation: Operation, news: PspNews) -> None:
     """The payment is captured no more, unless that was done or may have been; it is locked."""
     payment = operation.payment
-    if not news.ends(operation.instruction(), payment.psp_authorisation):
+    known = payment.psp_authorisation
+    if operation.type != OperationType.AUTHORISATION or not news.ends(operation.instruction()):
         raise _mismatch()
-    if payment.status != PaymentStatus.AUTHORISED:
+    if known not in (None, news.authorisation):
+        raise _mismatch()
+    if payment.status not in (PaymentStatus.AUTHORISED, PaymentStatus.UNKNOWN):
         return
     if await repository.has_open(session, payment.id):
         raise Problem(

@@ -13,7 +13,7 @@ from payments.payouts.models import NEVER_LEFT, Payout
 async def lock_payouts_of(session: AsyncSession, merchant_id: str) -> None:
     """Let the merchant's payouts be made or changed one by one, whatever account they are from.
 
-    The lock leaves rows alone that refer to the merchant: nothing but payouts waits for it.
+    The lock lets alone whatever merely refers to the merchant, such as a transfer or a payment.
     """
     await session.execute(
         select(Merchant.id).where(Merchant.id == merchant_id).with_for_update(key_share=True)

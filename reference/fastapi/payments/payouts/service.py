@@ -64,14 +64,11 @@ async def change(
     if body.amount is not None:
         more = body.amount.amount - payout.amount
         await _hold(session, caller, payout.account_id, more, body.amount.currency)
-        await ensure_within(
-            session,
-            caller.merchant_id,
-            payout.currency,
-            payout.created_at,
-            more,
-            settings.payout_daily_limit,
-        )
+        limit = settings.payout_daily_limit
+        if more > 0:
+            await ensure_within(
+                session, payout.merchant_id, payout.currency, payout.created_at, more, limit
+            )
         payout.amount = body.amount.amount
     if body.payee is not None:
         payout.payee_name = body.payee.name

@@ -15,6 +15,8 @@ from payments.payouts.models import OPEN, Payout, PayoutStatus
 MAX_PASSES = 2
 """After so many questions in vain the pauses between them grow no more."""
 
+EXPLAINED = (PayoutStatus.REJECTED, PayoutStatus.FAILED, PayoutStatus.RETURNED)
+
 _BECOMES = {
     BankStatus.ACCEPTED: PayoutStatus.SUBMITTED,
     BankStatus.REJECTED: PayoutStatus.REJECTED,
@@ -35,33 +37,30 @@ async def settle(
     payout = await repository.lock(session, payout_id)
     if payout is None:
         raise LookupError("payouts are never deleted")
-    if isinstance(outcome, News):
-        await learn(session, payout, outcome, settings)
-    elif payout.status in OPEN:
+    if isinstance(outcome, News) and payout.bank_id in (None, outcome.bank_id):
+        await learn(session, payout, outcome)
+    if payout.status in OPEN:
         _come_back(payout, outcome, settings)
     payout.claimed_until = None
     await session.flush()
     return payout
 
 
-async def learn(session: AsyncSession, payout: Payout, news: News, settings: Settings) -> None:
+async def learn(session: AsyncSession, payout: Payout, news: News) -> None:
     """Do what believed news says of a payout that is locked; old news does nothing."""
-    payout.bank_id = payout.bank_id or news.bank_id
     becomes = _BECOMES[news.status]
+    payout.bank_id = payout.bank_id or news.bank_id
     if becomes is PayoutStatus.RETURNED and payout.may_become(PayoutStatus.PAID):
-        await _become(session, payout, PayoutStatus.PAID)
+        await _become(session, payout, PayoutStatus.PAID, news)
     if payout.may_become(becomes):
-        await _become(session, payout, becomes)
-        payout.reason = news.reason
+        await _become(session, payout, becomes, news)
     elif payout.status != becomes:
         logger().info("old_news", payout=payout.id, status=payout.status, told=becomes.value)
-    if payout.status == PayoutStatus.SUBMITTED:
-        payout.passes = 0
-        payout.due_at = seconds_from_now(settings.payout_poll_seconds)
 
 
-async def _become(session: AsyncSession, payout: Payout, status: PayoutStatus) -> None:
+async def _become(session: AsyncSession, payout: Payout, status: PayoutStatus, news: News) -> None:
     payout.status = status.value
+    payout.reason = news.reason if status in EXPLAINED else None
     bank = ledger.platform_account("bank", payout.currency)
     match status:
         case PayoutStatus.REJECTED | PayoutStatus.FAILED:
@@ -81,7 +80,10 @@ async def _become(session: AsyncSession, payout: Payout, status: PayoutStatus) -
 
 
 def _come_back(payout: Payout, outcome: Outcome, settings: Settings) -> None:
-    """Ask again later about a payout of which nothing new is known."""
+    """Ask again later about a payout whose end is not known."""
+    if payout.status == PayoutStatus.SUBMITTED:
+        payout.due_at = seconds_from_now(settings.payout_poll_seconds)
+        return
     if isinstance(outcome, NotDone):
         payout.due_at = seconds_from_now(outcome.retry_after)
         return

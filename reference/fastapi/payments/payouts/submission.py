@@ -2,7 +2,7 @@
 
 import asyncio
 
-from payments.bank.protocol import Outcome
+from payments.bank.protocol import Ambiguous, Outcome
 from payments.dependencies import Context
 from payments.kit.logging import logger
 from payments.payouts import repository
@@ -14,6 +14,9 @@ BATCH = 10
 LEASE_SECONDS = 5.0
 """Longer than a look-up and a submission take. A claim that is outlived does no harm: whoever takes
 it says the same to the bank under the same key."""
+
+
+NOT_KNOWN_TO_HAVE_ARRIVED = (PayoutStatus.APPROVED.value, PayoutStatus.UNKNOWN.value)
 
 
 async def of_one(context: Context, payout_id: str) -> None:
@@ -42,8 +45,8 @@ async def of_due(context: Context) -> int:
 async def _advance(context: Context, payout_id: str) -> None:
     """Take one claimed payout a step further: with the bank in between two transactions.
 
-    One that the bank does not know is submitted again under the same key: that is safe even if the
-    bank's look-up lags behind, and brings to an end what never arrived.
+    What may never have arrived, and the bank does not know, is submitted again under the same key:
+    that is safe even if the bank's look-up lags behind. What arrived once is only asked about.
     """
     uow = context.database.unit_of_work()
     async with uow:
@@ -53,8 +56,9 @@ async def _advance(context: Context, payout_id: str) -> None:
     outcome: Outcome | None = None
     if payout.status != PayoutStatus.APPROVED:
         outcome = await context.bank.look_up(order)
-    if outcome is None:
+    if outcome is None and payout.status in NOT_KNOWN_TO_HAVE_ARRIVED:
         outcome = await context.bank.submit(order)
+    outcome = outcome or Ambiguous("not found")
 
     async with uow:
         settled = await settle(uow.session, payout_id, outcome, context.settings)

@@ -34,11 +34,10 @@ class PspNews(BaseModel):
         outcome = replies.of_look_up(instruction, told)
         return outcome if isinstance(outcome, Succeeded | Declined) else None
 
-    def ends(self, instruction: Instruction, authorisation: str | None) -> bool:
-        """Whether it says that the authorisation that was asked for has run out."""
+    def ends(self, instruction: Instruction) -> bool:
+        """Whether it says that the authorisation which was asked for has run out."""
         first = self.model_copy(update={"type": instruction.type.value})
-        said = first.about(instruction)
-        return isinstance(said, Succeeded) and said.authorisation == authorisation
+        return isinstance(first.about(instruction), Succeeded)
 
 
 class PspNotice(BaseModel):

@@ -84,7 +84,7 @@ async def take_bank_notice(notice: BankNotice, context: ContextOf, uow: Uow) -> 
         news = notice.payment.about(payout.order())
         if news is None:
             raise _mismatch()
-        await learn(uow.session, payout, news, context.settings)
+        await learn(uow.session, payout, news)
     return Response(status_code=204)
 
 

@@ -7,7 +7,7 @@ import re
 from payments.kit.problems import Problem
 
 _TIME = re.compile(r"t=([0-9]{1,12})", re.ASCII)
-_MAC = re.compile(r"v1=([0-9a-f]{64})", re.ASCII)
+_MAC = re.compile(r"v1=([0-9A-Fa-f]{64})", re.ASCII)
 
 
 def verify(secret: str, header: str | None, body: bytes, now: float, tolerance: float) -> None:
@@ -26,7 +26,7 @@ def verify(secret: str, header: str | None, body: bytes, now: float, tolerance: 
         raise _invalid()
     signed = times[0].encode() + b"." + body
     expected = hmac.new(secret.encode(), signed, hashlib.sha256).hexdigest()
-    if not any(hmac.compare_digest(expected, mac) for mac in macs):
+    if not any(hmac.compare_digest(expected, mac.lower()) for mac in macs):
         raise _invalid()
 
 
