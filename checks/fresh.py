@@ -55,6 +55,9 @@ _CURRENCIES = (
     ("KWD", "BHD", "OMR", "JOD", "TND"),
 )
 
+#: Others, for what is told of a pair to one check and to no other.
+_SCRIPTED = ("NOK", "DKK", "HUF", "MXN", "THB", "TRY", "ZAR", "VND")
+
 #: 1.5 % of every such number of minor units, and half as many more, is a tie.
 _TIES = 200
 
@@ -101,6 +104,14 @@ class Fresh:
         """Two currencies whose minor units have other digits; none is the pound."""
         first, second = self.random.sample(_CURRENCIES, 2)
         return self.random.choice(first), self.random.choice(second)
+
+    def scripted_pair(self) -> tuple[str, str]:
+        """Two currencies whose rate a check may have told falsely on a shared testbed.
+
+        ``pair`` gives none of them. One check alone may use it, or two could script one pair.
+        """
+        first, second = self.random.sample(_SCRIPTED, 2)
+        return first, second
 
     def money(self, low: int, high: int, currency: str = "GBP") -> Money:
         """An amount of that many minor units, bounds included, whose fee of 1.5 % is no tie.

@@ -70,10 +70,10 @@ class Desk:
     async def code(self, payout: Payout) -> str:
         """A new code for the owner, as the owner reads it; it names what it is good for."""
         before = len(await self.testbed.notifier.journal(payout.id))
-        answer = await self.merchant.post(f"{payout.url}/challenges", {})
+        answer = await carried_out(partial(self.merchant.post, f"{payout.url}/challenges", {}))
         challenge = answer.expect(201).read(Challenge)
         found = await self.testbed.notifier.wait(payout.id, before + 1, _PROMPT)
-        if challenge.payout != payout.id or len(found) != before + 1:
+        if challenge.payout != payout.id or len(found) <= before:
             raise Broken(f"{answer}, and {len(found) - before} messages about it were sent.")
         message = json.loads(found[-1].body)
         code = message.pop("code", None)

@@ -226,8 +226,8 @@ class Merchant:
 
     async def quote(self, source: Account, target: Account, amount: Money) -> Quote:
         """Have a conversion priced."""
-        body = transfer_body(source, target, amount)
-        return (await self.post("/v1/quotes", body)).expect(201).read(Quote)
+        send = partial(self.post, "/v1/quotes", transfer_body(source, target, amount))
+        return (await carried_out(send)).expect(201).read(Quote)
 
     # Payments -----------------------------------------------------------------------------------
 

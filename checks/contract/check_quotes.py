@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 from datetime import timedelta
 from decimal import Decimal
+from functools import partial
 
 from checks import contract
 from checks.amounts import Money, converted, fee
 from checks.attachment import Fx
 from checks.expectations import expect_hidden, expect_problem
 from checks.fresh import Fresh
+from checks.losers import carried_out
 from checks.probes import probe
 from checks.registry import check
 from checks.shapes import Account, Quote
@@ -34,7 +36,7 @@ _FUNDS, _SOLD = 900_000, 300_000
 @check(needs=contract.deposits, competencies=("money.ledger", "money.rounding"))
 async def a_quote_is_priced_and_executed(alice: Merchant, fresh: Fresh, fx: Fx) -> None:
     """A quote has the provider's rate and the contract's fee, and converts at that price."""
-    source, target = await _accounts(alice, fresh)
+    source, target = await _accounts(alice, fresh.pair())
     sold = fresh.money(_SOLD // 2, _SOLD, source.currency)
     quote = await alice.quote(source, target, sold)
     _expect_price(quote, source, target, sold)
@@ -92,7 +94,7 @@ async def an_expired_quote_is_not_executed(alice: Merchant, fresh: Fresh) -> Non
 )
 async def a_quote_that_cannot_be_is_refused(alice: Merchant, bob: Merchant, fresh: Fresh) -> None:
     """Another's account, one currency, another currency, too little, more than there is."""
-    source, target = await _accounts(alice, fresh)
+    source, target = await _accounts(alice, fresh.pair())
     theirs = await bob.open_account(target.currency)
     twin = await alice.open_account(source.currency)
     nowhere = target.model_copy(update={"id": f"acc_{fresh.word(26)}"})
@@ -141,7 +143,7 @@ async def a_quote_is_its_merchants_alone(alice: Merchant, bob: Merchant, fresh: 
 )
 async def without_a_rate_there_is_no_quote(alice: Merchant, fresh: Fresh, fx: Fx) -> None:
     """A provider that fails, babbles or is silent is answered 503, and asked again later."""
-    source, target = await _accounts(alice, fresh)
+    source, target = await _accounts(alice, fresh.scripted_pair())
     pair = source.currency, target.currency
     body = transfer_body(source, target, fresh.money(1000, _SOLD, source.currency))
     for what, how in (
@@ -158,7 +160,7 @@ async def without_a_rate_there_is_no_quote(alice: Merchant, fresh: Fresh, fx: Fx
             if "Retry-After" not in answer.headers:
                 raise Broken(f"{answer} without Retry-After.")
     await fx.tell(*pair)
-    (await alice.post("/v1/quotes", body)).expect(201)
+    (await carried_out(partial(alice.post, "/v1/quotes", body))).expect(201)
 
 
 async def _expired(merchant: Merchant, quote: Quote) -> None:
@@ -172,16 +174,16 @@ async def _expired(merchant: Merchant, quote: Quote) -> None:
     raise Broken(f"A quote that lives for a second is still {shown.status} after {_EXPIRED:g}.")
 
 
-async def _accounts(merchant: Merchant, fresh: Fresh) -> tuple[Account, Account]:
+async def _accounts(merchant: Merchant, pair: tuple[str, str]) -> tuple[Account, Account]:
     """Accounts in two currencies; there is money on the first."""
-    sold, bought = fresh.pair()
+    sold, bought = pair
     source = await merchant.funded(Money(_FUNDS, sold))
     return source, await merchant.open_account(bought)
 
 
 async def _quoted(merchant: Merchant, fresh: Fresh) -> tuple[Account, Account, Quote]:
     """The same, with a quote that the first can pay."""
-    source, target = await _accounts(merchant, fresh)
+    source, target = await _accounts(merchant, fresh.pair())
     sold = fresh.money(1000, _SOLD, source.currency)
     return source, target, await merchant.quote(source, target, sold)
 

@@ -1,0 +1,32 @@
+"""Fresh values: the same from the same seed, and what must not meet does not."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from checks.fresh import Fresh
+
+seeds = st.integers(0, 10**6)
+
+
+@given(seeds)
+def test_the_same_seed_and_check_give_the_same(seed: int) -> None:
+    one, two = Fresh(seed, "a/check"), Fresh(seed, "a/check")
+    assert (one.key(), one.card(), one.payee()) == (two.key(), two.card(), two.payee())
+
+
+@given(seeds, seeds)
+def test_a_pair_that_is_told_falsely_is_nobody_elses(seed: int, other: int) -> None:
+    scripted = Fresh(seed, "contract/one").scripted_pair()
+    assert scripted[0] != scripted[1]
+    assert not {*scripted} & {*Fresh(other, "contract/another").pair()}
+
+
+@given(seeds)
+def test_a_bank_account_is_as_the_contract_says(seed: int) -> None:
+    account = Fresh(seed, "a/check").payee().bank_account
+    assert 4 <= len(account) <= 34
+    assert account.isascii()
+    assert account.isalnum()
+    assert account == account.upper()
