@@ -18,10 +18,13 @@ from checks.interleaving import Send
 from checks.notices import Party, bank_notice, bring, psp_notice
 from checks.payouts import Desk, payout_body
 from checks.running import CheckRun
-from checks.shapes import Account, Payment, Payout
+from checks.shapes import Account, Payee, Payment, Payout
 from checks.tenants import Merchant, payment_body, transfer_body
 from checks.testbed.bank import Status
 from checks.verdicts import Vulnerable
+
+#: Whom all payouts are for: what is shown of a run is compared with another's.
+PAYEE = Payee(name="Rowan Tools", bank_account="GB12AB34")
 
 #: What an account holds when requests meet, and what each of them takes, in pence.
 HELD, TAKEN = 10_000, 6_000
@@ -108,7 +111,7 @@ async def conversion(scene: Scene) -> Send:
 
 async def payout_made(scene: Scene) -> Send:
     """Money that is to leave."""
-    body = payout_body(scene.account, TAKES, scene.fresh.payee())
+    body = payout_body(scene.account, TAKES, PAYEE)
     return scene.post("/v1/payouts", body)
 
 
@@ -248,7 +251,7 @@ ON_AN_UNCLEAR_CAPTURE: tuple[Operation, ...] = (
 
 async def _made(scene: Scene) -> Payout:
     if scene.payout is None:
-        scene.payout = await scene.desk.make(scene.account, TAKES)
+        scene.payout = await scene.desk.make(scene.account, TAKES, PAYEE)
         scene.code = await scene.desk.code(scene.payout)
         scene.shown.append(scene.payout.url)
     return scene.payout

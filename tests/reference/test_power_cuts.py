@@ -52,7 +52,12 @@ ALL: tuple[Operation, ...] = (
     *meeting.ON_A_FAILED_PAYOUT[1:],
 )
 
-OPERATIONS = [one for one in ALL if whole_sweep() or one not in CUT_ELSEWHERE]
+#: What asks and is answered all the same while another is at it: a cut leaves it to the worker.
+ASKING = (meeting.sync_of_authorised, meeting.sync_of_unclear, meeting.sync_of_submitted)
+
+OPERATIONS = [
+    one for one in ALL if one not in ASKING and (whole_sweep() or one not in CUT_ELSEWHERE)
+]
 
 #: Contests that are prepared, and cuts that are under way, at a time.
 AT_ONCE = 4
