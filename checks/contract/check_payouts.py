@@ -116,7 +116,7 @@ async def a_payout_is_cancelled(alice: Merchant, testbed: Testbed, fresh: Fresh)
 async def a_payout_that_cannot_be_is_refused(
     alice: Merchant, bob: Merchant, testbed: Testbed, fresh: Fresh
 ) -> None:
-    """Another's account, another currency, more than there is, more than leaves on a day."""
+    """Another's account, another currency, more than there is, no bank account."""
     desk, account, books = await _opened(alice, testbed)
     theirs, amount, payee = await bob.funded(), fresh.money(1_000, _PAID_OUT), fresh.payee()
     for what, source, total, status, code in (

@@ -76,8 +76,8 @@ class Conduct(BaseModel):
 
     ``status`` is answered with an empty refusal where it is not 0, ``nonsense`` is no JSON;
     ``members`` of the reply are told otherwise than they are. The connection of what is
-    ``withheld`` is cut, at once or when it behaves again. Nothing is ``done`` only if that is
-    said.
+    ``withheld`` is cut, at once or when it behaves again. It is ``done`` all the same, unless
+    that is said too.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

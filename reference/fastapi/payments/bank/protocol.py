@@ -23,6 +23,10 @@ class Payee:
     name: str
     bank_account: str
 
+    def body(self) -> dict[str, object]:
+        """As outside parties are told."""
+        return {"name": self.name, "bank_account": self.bank_account}
+
 
 @dataclass(frozen=True, slots=True)
 class Order:
@@ -42,7 +46,7 @@ class Order:
         return {
             "amount": decimal_string(self.amount, self.currency),
             "currency": self.currency,
-            "payee": {"name": self.payee.name, "bank_account": self.payee.bank_account},
+            "payee": self.payee.body(),
             "reference": self.key,
         }
 

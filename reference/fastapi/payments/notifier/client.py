@@ -39,7 +39,7 @@ class NotifierClient:
             "payout": payout,
             "amount": decimal_string(amount, currency),
             "currency": currency,
-            "payee": {"name": payee.name, "bank_account": payee.bank_account},
+            "payee": payee.body(),
             "code": code,
         }
         try:

@@ -19,14 +19,13 @@ async def learn(session: AsyncSession, news: PspNews, settings: Settings) -> Non
         Problem: 422 ``notice_mismatch``; 409 ``operation_pending``.
     """
     operation = await repository.lock(session, news.reference)
-    if operation is None:
+    if operation is None or not _of_its_authorisation(operation, news):
         raise _mismatch()
     if news.type == EXPIRY:
         await _expire(session, operation, news)
         return
-    known = operation.payment.psp_authorisation
     outcome = news.about(operation.instruction())
-    if outcome is None or known not in (None, news.authorisation):
+    if outcome is None:
         raise _mismatch()
     await settle(session, operation.id, outcome, settings)
 
@@ -34,10 +33,7 @@ async def learn(session: AsyncSession, news: PspNews, settings: Settings) -> Non
 async def _expire(session: AsyncSession, operation: Operation, news: PspNews) -> None:
     """The payment is captured no more, unless that was done or may have been; it is locked."""
     payment = operation.payment
-    known = payment.psp_authorisation
     if operation.type != OperationType.AUTHORISATION or not news.ends(operation.instruction()):
-        raise _mismatch()
-    if known not in (None, news.authorisation):
         raise _mismatch()
     if payment.status not in (PaymentStatus.AUTHORISED, PaymentStatus.UNKNOWN):
         return
@@ -50,6 +46,11 @@ async def _expire(session: AsyncSession, operation: Operation, news: PspNews) ->
         )
     payment.advance(PaymentStatus.EXPIRED)
     await session.flush()
+
+
+def _of_its_authorisation(operation: Operation, news: PspNews) -> bool:
+    """Whether news names the payment's authorisation, as far as that is known."""
+    return operation.payment.psp_authorisation in (None, news.authorisation)
 
 
 def _mismatch() -> Problem:
