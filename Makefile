@@ -22,10 +22,11 @@ demo: setup
 test: setup
 	$(BIN)/python -m pytest -n 2
 
-# Every pair of operations of the reference that can meet on one object, interleaved, and every
-# operation with the power cut at every step.
+# Every pair of operations of the reference that can meet on one object, interleaved, every operation
+# with the power cut at every step, and fifty workers killed while they publish.
 sweep: setup
 	ASSAY_SWEEP=all $(BIN)/python -m pytest -n 2 tests/reference/test_interleavings.py tests/reference/test_power_cuts.py
+	TEST_KILLS=50 $(BIN)/python -m pytest reference/fastapi/tests/test_killed_relays.py
 
 lint: setup
 	$(BIN)/ruff check .

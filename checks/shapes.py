@@ -6,7 +6,7 @@ makes the flow ``broken`` where it is read.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StrictBool, StrictInt, StrictStr
 
@@ -224,6 +224,22 @@ class Challenge(Read):
     payout: StrictStr
     expires_at: AwareDatetime
     created_at: AwareDatetime
+
+
+class Event(Read):
+    """An event (16.2); ``data`` is read by the shape of what changed."""
+
+    id: Annotated[StrictStr, Field(pattern="^evt_.+")]
+    type: StrictStr
+    about: Annotated[StrictStr, Field(alias="object")]
+    sequence: StrictInt
+    data: dict[str, Any]
+    created_at: AwareDatetime
+
+    @property
+    def url(self) -> str:
+        """Where it is."""
+        return f"/v1/events/{self.id}"
 
 
 class ClientAccount(Read):

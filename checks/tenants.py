@@ -198,9 +198,9 @@ class Merchant:
     ) -> AsyncIterator[tuple[Answer, dict[str, object]]]:
         """All items of a list, page by page, each with the answer that it came in."""
         query = "&".join(f"{name}={value}" for name, value in {"limit": limit, **params}.items())
-        cursor = ""
+        joint, cursor = "&" if "?" in path else "?", ""
         for _ in range(_PAGES):
-            answer = (await self.get(f"{path}?{query}{cursor}")).expect(200)
+            answer = (await self.get(f"{path}{joint}{query}{cursor}")).expect(200)
             page = answer.read(Page)
             for item in page.data:
                 yield answer, item

@@ -19,4 +19,5 @@ declines = (
 )
 quotes = (*deposits, "contract/a_quote_is_priced_and_executed")
 payouts = (*deposits, "contract/a_payout_is_approved")
+events = (*deposits, "contract/money_that_comes_in_is_told")
 lists = ("contract/a_list_is_paged",)

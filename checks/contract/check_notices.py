@@ -12,13 +12,11 @@ from checks.expectations import ambiguous, expect_payment, expect_problem
 from checks.fresh import Fresh
 from checks.losers import carried_out
 from checks.notices import bring, psp_notice
+from checks.probes import probe
 from checks.registry import check
 from checks.shapes import Payment
 from checks.tenants import Merchant, Platform, payment_body
 from checks.verdicts import Broken
-
-#: Where this is run too, it is charged with silence that is taken for an answer.
-_SILENCE = "resilience/no_answer_is_neither_paid_nor_declined"
 
 
 @check(needs=contract.payments, competencies=("resilience.outside-calls",))
@@ -30,17 +28,16 @@ async def a_notice_settles_a_payment(
     account = books.open(alice, await alice.open_account())
     card, amount = fresh.card(), fresh.money(1_000, 90_000)
     fault = await psp.fault("drop_after", "sale", "lookup", token=card)
-    answer = await alice.post("/v1/payments", payment_body(account, amount, card), key=fresh.key())
-    if not ambiguous(answer):
-        raise Broken(f"{answer} to a sale of which the PSP said nothing.", unless=(_SILENCE,))
-    found = [
-        answer.read_value(item, Payment)
-        async for answer, item in alice.walk("/v1/payments", status="unknown")
-    ]
-    if len(found) != 1:
-        raise Broken(
-            f"GET /v1/payments lists {len(found)} unknown payments after one.", unless=(_SILENCE,)
-        )
+    body = payment_body(account, amount, card)
+    with probe("a sale that the PSP carries out without answering") as attempt:
+        answer = await alice.post("/v1/payments", body, key=fresh.key())
+        found = [
+            answer.read_value(item, Payment)
+            async for answer, item in alice.walk("/v1/payments", status="unknown")
+        ]
+        if not ambiguous(answer) or len(found) != 1:
+            attempt.note("The payment was not left open: another check's matter.")
+            return
     notice = psp_notice(await _operation(psp, card), fresh)
     taken = await carried_out(partial(bring, "psp", notice, testbed, platform))
     taken.expect(204)

@@ -44,6 +44,7 @@ _SLACK = 4
         *contract.refunds,
         *contract.quotes,
         *contract.payouts,
+        *contract.events,
     ),
     exclusive=True,
     settings=PATIENT_CLAIMS,

@@ -40,6 +40,8 @@ class Filled:
             "clients": "/v1/clients",
             "quotes": "/v1/quotes",
             "payouts": "/v1/payouts",
+            "events": "/v1/events",
+            "events of one payment": f"/v1/events?object={self.payment.id}",
         }
 
 

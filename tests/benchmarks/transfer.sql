@@ -21,6 +21,18 @@ INSERT INTO entries (id, transaction_id, account_id, amount, currency, created_a
 VALUES ('ent_a' || :key, 'txn_' || :key, 'acc_' || lpad(:source::text, 32, '0'), -1, 'GBP', now());
 INSERT INTO entries (id, transaction_id, account_id, amount, currency, created_at)
 VALUES ('ent_b' || :key, 'txn_' || :key, 'acc_' || lpad(:target::text, 32, '0'), 1, 'GBP', now());
+WITH told AS (
+    SELECT id, merchant_id FROM unnest(ARRAY['evt_' || :key], ARRAY[CAST(:merchant AS text)]) AS told (id, merchant_id)
+), numbered AS (
+    INSERT INTO streams AS stream (merchant_id, object_id, sequence, published, changed_at)
+    SELECT merchant_id, 'tr_' || :key, 1, 0, now() FROM told ORDER BY merchant_id
+    ON CONFLICT (merchant_id, object_id) DO UPDATE SET sequence = stream.sequence + 1, changed_at = excluded.changed_at
+    RETURNING merchant_id, sequence
+)
+INSERT INTO events (merchant_id, object_id, sequence, id, type, data, created_at)
+SELECT merchant_id, 'tr_' || :key, sequence, id, 'transfer.created',
+       CAST('{"id": "' || repeat('x', 350) || '"}' AS jsonb), now()
+FROM told JOIN numbered USING (merchant_id);
 UPDATE idempotency_keys SET status = 201, body = repeat('x', 400)
 WHERE scope = :merchant AND key = 'key_' || :key AND status IS NULL RETURNING key;
 COMMIT;

@@ -5,7 +5,7 @@ An operation prepares what it needs on a scene, and gives the request that is to
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -18,7 +18,7 @@ from checks.interleaving import Send
 from checks.notices import Party, bank_notice, bring, psp_notice
 from checks.payouts import Desk, payout_body
 from checks.running import CheckRun
-from checks.shapes import Account, Payee, Payment, Payout
+from checks.shapes import Account, Event, Page, Payee, Payment, Payout
 from checks.tenants import Merchant, payment_body, transfer_body
 from checks.testbed.bank import Status
 from checks.verdicts import Vulnerable
@@ -81,10 +81,19 @@ class Scene:
         """What the API shows of it all."""
         account = await self.alice.account(self.account)
         entries = sorted((e.kind, e.amount.amount) for e in await self.alice.entries(self.account))
-        found: View = {"balance": account.balance.model_dump(), "entries": entries}
+        told = sorted([_step async for _step in self._told()])
+        found: View = {"balance": account.balance.model_dump(), "entries": entries, "told": told}
         for path in self.shown:
             found[path.rpartition("/")[0]] = (await self.alice.get(path)).json
         return found
+
+    async def _told(self) -> AsyncIterator[tuple[str, int]]:
+        """What the merchant was told lately of the account, and of what is shown."""
+        page = (await self.alice.get("/v1/events?limit=100")).expect(200).read(Page)
+        about = (self.account.id, *(path.rpartition("/")[2] for path in self.shown))
+        for event in (Event.model_validate(item) for item in page.data):
+            if any(one in event.data.values() for one in about):
+                yield event.type, event.sequence
 
 
 Operation = Callable[[Scene], Awaitable[Send]]

@@ -12,6 +12,7 @@ from payments.access.endpoints import router as access
 from payments.accounts.endpoints import router as accounts
 from payments.dependencies import build_context
 from payments.deposits.endpoints import router as deposits
+from payments.events.endpoints import router as events
 from payments.health.endpoints import router as health
 from payments.kit import problems
 from payments.kit.http import JsonBody, RequestLog
@@ -60,6 +61,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         refunds,
         quotes,
         payouts,
+        events,
         webhooks,
         health,
     )

@@ -7,6 +7,8 @@ from fastapi import Depends, Request
 
 from payments.access.tokens import Tokens
 from payments.bank.client import BankClient
+from payments.events.broker import Broker
+from payments.events.brokers import open_broker
 from payments.fx.client import FxClient
 from payments.kit.database import Database, UnitOfWork
 from payments.kit.pagination import Cursors
@@ -29,6 +31,7 @@ class Context:
     fx: FxClient
     bank: BankClient
     notifier: NotifierClient
+    broker: Broker
 
     async def close(self) -> None:
         """Close connections to the database and to outside parties."""
@@ -36,6 +39,7 @@ class Context:
         await self.fx.close()
         await self.bank.close()
         await self.notifier.close()
+        await self.broker.close()
         await self.database.close()
 
 
@@ -43,16 +47,17 @@ def build_context(settings: Settings, *, connections: int) -> Context:
     """Build the parts; nothing is connected yet.
 
     Raises:
-        SettingsError: the signing key is not one.
+        SettingsError: the signing key is not one, or the broker's client is not installed.
     """
     tokens = Tokens(
         settings.jwt_private_key.get_secret_value(),
         settings.public_url,
         settings.access_token_seconds,
     )
+    database = Database(settings.database_url.get_secret_value(), connections=connections)
     return Context(
         settings=settings,
-        database=Database(settings.database_url.get_secret_value(), connections=connections),
+        database=database,
         tokens=tokens,
         cursors=Cursors(tokens.derived_secret()),
         codes=Codes(tokens.derived_secret()),
@@ -60,6 +65,7 @@ def build_context(settings: Settings, *, connections: int) -> Context:
         fx=FxClient(settings),
         bank=BankClient(settings),
         notifier=NotifierClient(settings),
+        broker=open_broker(settings.broker_url.get_secret_value(), database),
     )
 
 

@@ -1,4 +1,4 @@
-"""The worker: settles what requests left open. Several copies may run.
+"""The worker: settles what requests left open, and publishes events. Several copies may run.
 
 Run as ``python -m payments.worker``; ends promptly on SIGTERM and SIGINT.
 """
@@ -9,10 +9,13 @@ import signal
 import sys
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from dataclasses import dataclass
+from operator import attrgetter
 
 from sqlalchemy.exc import DBAPIError
 
 from payments.dependencies import Context, build_context
+from payments.events import relay
 from payments.idempotency import expiry
 from payments.kit.database import BusyError
 from payments.kit.logging import configure, logger
@@ -23,10 +26,23 @@ from payments.payouts import submission
 DATABASE_CONNECTIONS = 5
 
 
-Job = Callable[[Context], Awaitable[int | None]]
-"""Does some of what is due; gives how much it was, where there may be more."""
+@dataclass(frozen=True, slots=True)
+class Job:
+    """``do`` does some of what is due, and gives how much it was where there may be more.
 
-JOBS: tuple[Job, ...] = (reconciliation.of_due, submission.of_due, expiry.forget_expired)
+    After that it waits so many seconds.
+    """
+
+    do: Callable[[Context], Awaitable[int | None]]
+    pause: Callable[[Settings], float] = attrgetter("reconcile_interval_seconds")
+
+
+JOBS = (
+    Job(reconciliation.of_due),
+    Job(submission.of_due),
+    Job(relay.of_due, attrgetter("publish_interval_seconds")),
+    Job(expiry.forget_expired),
+)
 
 
 async def work(context: Context, stop: asyncio.Event) -> None:
@@ -38,12 +54,12 @@ async def _repeat(job: Job, context: Context, stop: asyncio.Event) -> None:
     while not stop.is_set():
         found = None
         try:
-            found = await job(context)
+            found = await job.do(context)
         except (BusyError, DBAPIError, OSError):
             logger().warning("worker_database_unavailable", exc_info=True)
         if not found:
             with suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), context.settings.reconcile_interval_seconds)
+                await asyncio.wait_for(stop.wait(), job.pause(context.settings))
 
 
 async def main() -> None:

@@ -39,7 +39,7 @@ def server() -> Iterator[str]:
         os.chown(folder, user, user)
 
     def run(program: str, *arguments: str) -> None:
-        subprocess.run(  # noqa: S603
+        subprocess.run(
             [str(binaries / program), "-D", str(folder / "data"), *arguments],
             check=True,
             stdout=subprocess.DEVNULL,

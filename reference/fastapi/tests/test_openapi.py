@@ -53,6 +53,7 @@ def test_members_agree(contract: dict[str, Any], settings: Settings) -> None:
         "ClientOut": "Client",
         "DepositOut": "Deposit",
         "EntryOut": "Entry",
+        "EventOut": "Event",
         "ChallengeCreate": "Nothing",
         "ChallengeOut": "Challenge",
         "MerchantOut": "MerchantWithOwner",

@@ -6,37 +6,15 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
-from pathlib import Path
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 
 import httpx
 import pytest
 
 from testkit.api import Merchant, money, new_key
+from testkit.processes import PATIENCE, PROJECT, process
 from testkit.psp import FakePsp
-
-PROJECT = Path(__file__).parent.parent
-
-PATIENCE = 180
-"""Seconds; nothing is judged by it, it only ends a test that would never end."""
-
-
-@contextmanager
-def process(environment: dict[str, str], *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
-    """A process of the service; killed at the end if it still runs."""
-    started = subprocess.Popen(
-        [sys.executable, *arguments],
-        cwd=PROJECT,
-        env=os.environ | environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-    )
-    try:
-        yield started
-    finally:
-        started.kill()
-        started.communicate()
 
 
 @asynccontextmanager

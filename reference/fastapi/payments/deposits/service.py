@@ -5,7 +5,9 @@ from datetime import UTC, datetime
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from payments.deposits.models import Deposit
-from payments.deposits.schemas import DepositCreate
+from payments.deposits.schemas import DepositCreate, DepositOut
+from payments.events.models import EventType
+from payments.events.outbox import record
 from payments.kit.ids import new_id
 from payments.kit.problems import Problem
 from payments.ledger import service as ledger
@@ -37,4 +39,6 @@ async def deposit(session: AsyncSession, body: DepositCreate) -> Deposit:
     bank = ledger.platform_account("bank", account.currency)
     legs = {bank: -made.amount, account.id: made.amount}
     await ledger.post(session, Kind.DEPOSIT, made.id, account.currency, legs)
+    concerned = [account.merchant_id]
+    await record(session, EventType.DEPOSIT_CREATED, made.id, concerned, DepositOut.of(made))
     return made

@@ -29,7 +29,7 @@ class Settings(BaseModel):
     Times are in seconds, fees in hundredths of a per cent: of the captured amount, of what is sold.
     ``fx_max_deviation`` is a share, ``payout_daily_limit`` in minor units of each currency. Without
     ``fx_url`` there are no quotes, without ``notifier_url`` no approvals of payouts, and without
-    ``bank_url`` approved payouts wait.
+    ``bank_url`` approved payouts wait. Without ``broker_url`` events are published to the database.
     """
 
     model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
@@ -54,6 +54,8 @@ class Settings(BaseModel):
     breaker_failures: Count = 5
     breaker_reset_seconds: Seconds = 2
     reconcile_interval_seconds: Seconds = 1
+    publish_interval_seconds: Seconds = 0.2
+    broker_url: SecretStr = SecretStr("")
 
     fx_url: Address = ""
     fx_api_key: SecretStr = Field(default=SecretStr(""), validate_default=True)
@@ -86,6 +88,14 @@ class Settings(BaseModel):
         address = f"{str(info.field_name).partition('_')[0]}_url"
         if info.data.get(address) and not value.get_secret_value():
             raise ValueError(f"required with {address.upper()}")
+        return value
+
+    @field_validator("broker_url")
+    @classmethod
+    def _of_a_known_broker(cls, value: SecretStr) -> SecretStr:
+        address = value.get_secret_value()
+        if address and not address.startswith(("amqp://", "amqps://", "kafka://")):
+            raise ValueError("names RabbitMQ by amqp:// or amqps://, or Kafka by kafka://")
         return value
 
     @field_validator("log_level", mode="before")

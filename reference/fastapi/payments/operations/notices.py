@@ -4,7 +4,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from payments.kit.problems import RETRY_SECONDS, Problem
 from payments.kit.settings import Settings
-from payments.operations import repository
+from payments.operations import announcements, repository
 from payments.operations.models import Operation
 from payments.operations.settlement import settle
 from payments.payments.models import PaymentStatus
@@ -46,6 +46,7 @@ async def _expire(session: AsyncSession, operation: Operation, news: PspNews) ->
         )
     payment.advance(PaymentStatus.EXPIRED)
     await session.flush()
+    await announcements.of_the_payment(session, payment)
 
 
 def _of_its_authorisation(operation: Operation, news: PspNews) -> bool:

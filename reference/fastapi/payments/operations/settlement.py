@@ -11,7 +11,7 @@ from payments.kit.settings import Settings
 from payments.ledger import service as ledger
 from payments.ledger.models import Kind
 from payments.ledger.repository import add_to_held
-from payments.operations import repository
+from payments.operations import announcements, repository
 from payments.operations.models import Operation, OperationStatus
 from payments.payments.models import Payment, PaymentStatus
 from payments.psp.protocol import Declined, OperationType, Outcome, Succeeded
@@ -33,7 +33,8 @@ async def settle(
     if operation is None:
         raise LookupError("the operation was withdrawn")
 
-    if operation.is_open:
+    was_open = operation.is_open
+    if was_open:
         if isinstance(outcome, Succeeded):
             await _succeed(session, operation, outcome, settings.fee_bps)
         elif isinstance(outcome, Declined):
@@ -42,6 +43,8 @@ async def settle(
             _leave_unknown(operation, settings)
 
     await session.flush()
+    if was_open:
+        await announcements.of_the_end(session, operation)
     return operation
 
 

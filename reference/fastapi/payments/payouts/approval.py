@@ -14,10 +14,12 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from payments.access.tokens import Caller
+from payments.events.models import EventType
 from payments.kit import clock
 from payments.kit.ids import new_id
 from payments.kit.problems import Problem, not_found
 from payments.payouts import repository
+from payments.payouts.announcements import announce
 from payments.payouts.models import Approver, Challenge, Payout, PayoutStatus
 from payments.payouts.repository import PayoutRepository
 
@@ -109,6 +111,7 @@ async def approve(
     payout.due_at = await clock.now(session)
     await repository.void_challenges(session, payout.id)
     await session.flush()
+    await announce(session, EventType.PAYOUT_APPROVED, payout)
     return payout
 
 

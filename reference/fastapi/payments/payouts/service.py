@@ -3,12 +3,14 @@
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from payments.access.tokens import Caller
+from payments.events.models import EventType
 from payments.kit import clock
 from payments.kit.ids import new_id
 from payments.kit.problems import Problem, not_found
 from payments.kit.settings import Settings
 from payments.ledger.repository import add_to_held, lock_accounts
 from payments.payouts import repository
+from payments.payouts.announcements import announce
 from payments.payouts.limits import ensure_within, lock_payouts_of
 from payments.payouts.models import Payout, PayoutStatus
 from payments.payouts.repository import PayoutRepository
@@ -48,6 +50,7 @@ async def make(
     )
     session.add(payout)
     await session.flush()
+    await announce(session, EventType.PAYOUT_CREATED, payout)
     return payout
 
 
@@ -61,6 +64,7 @@ async def change(
     """
     await lock_payouts_of(session, caller.merchant_id)
     payout = await _awaiting(session, caller, payout_id, "not_changeable")
+    before = payout.amount, payout.payee
     if body.amount is not None:
         more = body.amount.amount - payout.amount
         await _hold(session, caller, payout.account_id, more, body.amount.currency)
@@ -77,6 +81,8 @@ async def change(
         payout.makers = [*payout.makers, caller.client_id]
     await repository.void_challenges(session, payout.id)
     await session.flush()
+    if (payout.amount, payout.payee) != before:
+        await announce(session, EventType.PAYOUT_CHANGED, payout)
     return payout
 
 
@@ -91,6 +97,7 @@ async def cancel(session: AsyncSession, caller: Caller, payout_id: str) -> Payou
     await add_to_held(session, payout.account_id, -payout.amount)
     await repository.void_challenges(session, payout.id)
     await session.flush()
+    await announce(session, EventType.PAYOUT_CANCELLED, payout)
     return payout
 
 

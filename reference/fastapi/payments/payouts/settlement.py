@@ -3,6 +3,7 @@
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from payments.bank.protocol import BankStatus, News, NotDone, Outcome
+from payments.events.models import EventType
 from payments.kit.database import seconds_from_now
 from payments.kit.logging import logger
 from payments.kit.settings import Settings
@@ -10,6 +11,7 @@ from payments.ledger import service as ledger
 from payments.ledger.models import Kind
 from payments.ledger.repository import add_to_held
 from payments.payouts import repository
+from payments.payouts.announcements import announce
 from payments.payouts.models import OPEN, Payout, PayoutStatus
 
 MAX_PASSES = 2
@@ -77,6 +79,7 @@ async def _become(session: AsyncSession, payout: Payout, status: PayoutStatus, n
 
         case _:
             pass  # it is under way: its money stays held
+    await announce(session, EventType(f"payout.{status}"), payout)
 
 
 def _come_back(payout: Payout, outcome: Outcome, settings: Settings) -> None:

@@ -9,6 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from payments.access.tokens import Caller
 from payments.accounts.repository import AccountRepository
+from payments.events.models import EventType
+from payments.events.outbox import record
 from payments.fx.rates import Belief, Rate
 from payments.kit import clock
 from payments.kit.ids import new_id
@@ -21,7 +23,7 @@ from payments.ledger.repository import lock_accounts
 from payments.quotes import repository
 from payments.quotes.models import Quote
 from payments.quotes.repository import QuoteRepository
-from payments.quotes.schemas import QuoteCreate
+from payments.quotes.schemas import QuoteCreate, QuoteOut
 
 COMPARED_WITHIN = timedelta(days=1)
 """How long a rate that was good is one to hold others against."""
@@ -134,6 +136,8 @@ async def execute(session: AsyncSession, caller: Caller, quote_id: str) -> tuple
         raise Problem(422, "insufficient_funds", "The account does not hold that much.")
     quote.executed_at = now
     await _convert(session, quote)
+    concerned, shown = [quote.merchant_id], QuoteOut.of(quote, now)
+    await record(session, EventType.QUOTE_EXECUTED, quote.id, concerned, shown)
     return quote, now
 
 

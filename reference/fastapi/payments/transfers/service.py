@@ -5,6 +5,8 @@ from datetime import UTC, datetime
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from payments.access.tokens import Caller
+from payments.events.models import EventType
+from payments.events.outbox import record
 from payments.kit.ids import new_id
 from payments.kit.problems import Problem, not_found
 from payments.ledger import service as ledger
@@ -12,7 +14,7 @@ from payments.ledger.models import Kind
 from payments.ledger.repository import LockedAccount, lock_accounts
 from payments.transfers.models import Transfer
 from payments.transfers.repository import TransferRepository
-from payments.transfers.schemas import TransferCreate
+from payments.transfers.schemas import TransferCreate, TransferOut
 
 
 async def transfer(session: AsyncSession, caller: Caller, body: TransferCreate) -> Transfer:
@@ -41,6 +43,7 @@ async def transfer(session: AsyncSession, caller: Caller, body: TransferCreate) 
     )
     session.add(made)
     await _move(session, Kind.TRANSFER, made, source.available)
+    await _announce(session, EventType.TRANSFER_CREATED, made)
     return made
 
 
@@ -78,6 +81,8 @@ async def reverse(session: AsyncSession, caller: Caller, transfer_id: str) -> Tr
     locked = await lock_accounts(session, [made.from_account_id, made.to_account_id])
     available = locked[made.from_account_id].available
     await _move(session, Kind.TRANSFER_REVERSAL, made, available)
+    await _announce(session, EventType.TRANSFER_CREATED, made)
+    await _announce(session, EventType.TRANSFER_REVERSED, original)
     return made
 
 
@@ -99,3 +104,9 @@ async def _move(session: AsyncSession, kind: Kind, made: Transfer, available: in
 
     legs = {made.from_account_id: -made.amount, made.to_account_id: made.amount}
     await ledger.post(session, kind, made.id, made.currency, legs)
+
+
+async def _announce(session: AsyncSession, kind: EventType, made: Transfer) -> None:
+    """Tell both merchants, or the one that moved its own money."""
+    concerned = [made.from_merchant_id, made.to_merchant_id]
+    await record(session, kind, made.id, concerned, TransferOut.of(made))

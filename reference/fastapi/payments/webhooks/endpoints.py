@@ -8,18 +8,14 @@ from pydantic import BaseModel, SecretStr
 
 from payments.bank.replies import BankPayment, Word
 from payments.dependencies import ContextOf, Uow
-from payments.kit.problems import Problem, refusals
+from payments.kit.problems import refusals
 from payments.kit.settings import Settings
-from payments.operations import notices
-from payments.payouts import repository as payouts
-from payments.payouts.models import PayoutStatus
-from payments.payouts.settlement import learn
+from payments.operations import notices as operations
+from payments.payouts import notices as payouts
 from payments.psp.notices import PspNotice
 from payments.webhooks import signatures
 
 router = APIRouter(prefix="/v1/webhooks", tags=["webhooks"])
-
-NEVER_SUBMITTED = (PayoutStatus.AWAITING_APPROVAL.value, PayoutStatus.CANCELLED.value)
 
 
 class BankNotice(BaseModel):
@@ -65,7 +61,7 @@ async def _verify(
 async def take_psp_notice(notice: PspNotice, context: ContextOf, uow: Uow) -> Response:
     """Learn from the PSP how an operation ended."""
     async with uow:
-        await notices.learn(uow.session, notice.operation, context.settings)
+        await operations.learn(uow.session, notice.operation, context.settings)
     return Response(status_code=204)
 
 
@@ -78,15 +74,5 @@ async def take_psp_notice(notice: PspNotice, context: ContextOf, uow: Uow) -> Re
 async def take_bank_notice(notice: BankNotice, context: ContextOf, uow: Uow) -> Response:
     """Learn from the bank how far a payout is."""
     async with uow:
-        payout = await payouts.lock(uow.session, notice.payment.reference)
-        if payout is None or payout.status in NEVER_SUBMITTED:
-            raise _mismatch()
-        news = notice.payment.about(payout.order())
-        if news is None:
-            raise _mismatch()
-        await learn(uow.session, payout, news)
+        await payouts.learn(uow.session, notice.payment)
     return Response(status_code=204)
-
-
-def _mismatch() -> Problem:
-    return Problem(422, "notice_mismatch", "The notice is about no payment that was ordered.")

@@ -1,0 +1,1 @@
+"""What happened, told once it is certain: the outbox, and who may read it."""
