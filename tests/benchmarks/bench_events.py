@@ -26,9 +26,9 @@ WANTED = 2.0
 
 _FILL = f"""
 WITH made AS (
-    INSERT INTO streams (merchant_id, object_id, sequence, published, changed_at)
+    INSERT INTO streams (merchant_id, object_id, sequence)
     SELECT 'mer_bench', 'po_' || $1 || '_' || n, {EVENTS} / {OBJECTS}
-           + CASE WHEN n <= {EVENTS} % {OBJECTS} THEN 1 ELSE 0 END, 0, now()
+           + CASE WHEN n <= {EVENTS} % {OBJECTS} THEN 1 ELSE 0 END
     FROM generate_series(1, {OBJECTS}) n
     RETURNING object_id, sequence
 )

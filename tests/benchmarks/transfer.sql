@@ -24,9 +24,9 @@ VALUES ('ent_b' || :key, 'txn_' || :key, 'acc_' || lpad(:target::text, 32, '0'),
 WITH told AS (
     SELECT id, merchant_id FROM unnest(ARRAY['evt_' || :key], ARRAY[CAST(:merchant AS text)]) AS told (id, merchant_id)
 ), numbered AS (
-    INSERT INTO streams AS stream (merchant_id, object_id, sequence, published, changed_at)
-    SELECT merchant_id, 'tr_' || :key, 1, 0, now() FROM told ORDER BY merchant_id
-    ON CONFLICT (merchant_id, object_id) DO UPDATE SET sequence = stream.sequence + 1, changed_at = excluded.changed_at
+    INSERT INTO streams AS stream (merchant_id, object_id, sequence)
+    SELECT merchant_id, 'tr_' || :key, 1 FROM told ORDER BY merchant_id
+    ON CONFLICT (merchant_id, object_id) DO UPDATE SET sequence = stream.sequence + 1
     RETURNING merchant_id, sequence
 )
 INSERT INTO events (merchant_id, object_id, sequence, id, type, data, created_at)

@@ -23,6 +23,7 @@ from payments.payouts.endpoints import router as payouts
 from payments.quotes.endpoints import router as quotes
 from payments.refunds.endpoints import router as refunds
 from payments.transfers.endpoints import router as transfers
+from payments.webhook_endpoints.endpoints import router as webhook_endpoints
 from payments.webhooks.endpoints import router as webhooks
 
 DATABASE_CONNECTIONS = 10
@@ -62,6 +63,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         quotes,
         payouts,
         events,
+        webhook_endpoints,
         webhooks,
         health,
     )

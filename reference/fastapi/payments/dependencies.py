@@ -12,10 +12,12 @@ from payments.events.brokers import open_broker
 from payments.fx.client import FxClient
 from payments.kit.database import Database, UnitOfWork
 from payments.kit.pagination import Cursors
+from payments.kit.sealing import Seal
 from payments.kit.settings import Settings
 from payments.notifier.client import NotifierClient
 from payments.payouts.approval import Codes
 from payments.psp.client import PspClient
+from payments.webhook_endpoints.sender import Sender
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,8 @@ class Context:
     bank: BankClient
     notifier: NotifierClient
     broker: Broker
+    seal: Seal
+    sender: Sender
 
     async def close(self) -> None:
         """Close connections to the database and to outside parties."""
@@ -40,6 +44,7 @@ class Context:
         await self.bank.close()
         await self.notifier.close()
         await self.broker.close()
+        await self.sender.close()
         await self.database.close()
 
 
@@ -65,6 +70,8 @@ def build_context(settings: Settings, *, connections: int) -> Context:
         fx=FxClient(settings),
         bank=BankClient(settings),
         notifier=NotifierClient(settings),
+        seal=Seal(tokens.derived_secret()),
+        sender=Sender(settings),
         broker=open_broker(settings.broker_url.get_secret_value(), database),
     )
 

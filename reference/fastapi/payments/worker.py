@@ -1,4 +1,4 @@
-"""The worker: settles what requests left open, and publishes events. Several copies may run.
+"""The worker: settles what requests left open, and tells of events. Several copies may run.
 
 Run as ``python -m payments.worker``; ends promptly on SIGTERM and SIGINT.
 """
@@ -22,6 +22,7 @@ from payments.kit.logging import configure, logger
 from payments.kit.settings import Settings, SettingsError
 from payments.operations import reconciliation
 from payments.payouts import submission
+from payments.webhook_endpoints import delivery
 
 DATABASE_CONNECTIONS = 5
 
@@ -41,6 +42,7 @@ JOBS = (
     Job(reconciliation.of_due),
     Job(submission.of_due),
     Job(relay.of_due, attrgetter("publish_interval_seconds")),
+    Job(delivery.of_due, attrgetter("publish_interval_seconds")),
     Job(expiry.forget_expired),
 )
 

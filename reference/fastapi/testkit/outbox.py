@@ -27,9 +27,9 @@ async def publish_all(context: Context) -> None:
     """Publish until nothing is left; claims that a failure left behind are let go at once."""
     while True:
         async with context.database.unit_of_work() as uow:
-            await uow.session.execute(text("UPDATE streams SET claimed_until = NULL"))
+            await uow.session.execute(text("DELETE FROM stream_claims"))
             left = await uow.session.scalar(
-                text("SELECT count(*) FROM streams WHERE published < sequence")
+                text("SELECT count(*) FROM events WHERE published_at IS NULL")
             )
         if not left:
             return

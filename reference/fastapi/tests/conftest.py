@@ -19,13 +19,16 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey 
 from payments.app import create_app  # noqa: E402
 from payments.dependencies import Context  # noqa: E402
 from payments.kit.settings import Settings  # noqa: E402
-from testkit import bank, fx, notifier, postgres, psp  # noqa: E402
+from testkit import bank, fx, notifier, postgres, psp, receiver  # noqa: E402
+from testkit import names as names_  # noqa: E402
 from testkit.api import ADMIN_TOKEN, Caller, Merchant, new_merchant  # noqa: E402
 from testkit.bank import FakeBank  # noqa: E402
 from testkit.fx import FakeFx  # noqa: E402
+from testkit.names import Names  # noqa: E402
 from testkit.notices import SECRETS  # noqa: E402
 from testkit.notifier import FakeNotifier  # noqa: E402
 from testkit.psp import FakePsp  # noqa: E402
+from testkit.receiver import Receiver  # noqa: E402
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -118,12 +121,28 @@ def fake_notifier(notifier_server: FakeNotifier) -> Iterator[FakeNotifier]:
 
 
 @pytest.fixture(scope="session")
+def names() -> Iterator[Names]:
+    """The name server."""
+    with names_.serve() as served:
+        yield served
+
+
+@pytest.fixture(scope="session")
+def receiver_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Receiver]:
+    """A merchant's server."""
+    with receiver.serve(tmp_path_factory.mktemp("receiver")) as served:
+        yield served
+
+
+@pytest.fixture(scope="session")
 def environment(
     database_url: str,
     psp_server: FakePsp,
     fx_server: FakeFx,
     bank_server: FakeBank,
     notifier_server: FakeNotifier,
+    receiver_server: Receiver,
+    names: Names,
 ) -> dict[str, str]:
     """What the service is configured with: short times, and a breaker that stays out of the way."""
     key = Ed25519PrivateKey.generate().private_bytes(
@@ -146,6 +165,9 @@ def environment(
         "BANK_WEBHOOK_SECRET": SECRETS["bank"],
         "NOTIFIER_URL": notifier_server.url,
         "NOTIFIER_API_KEY": "key-of-the-notifier-for-tests",
+        "DNS_SERVER": names.server,
+        "WEBHOOK_CA_FILE": str(receiver_server.ca_file),
+        "WEBHOOK_ALLOWED_CIDRS": "127.0.0.0/8",
         "PAYOUT_DAILY_LIMIT": "20000",
         "PSP_DEADLINE_SECONDS": "0.6",
         "PSP_MAX_ATTEMPTS": "2",

@@ -148,6 +148,19 @@ async def test_a_claimed_stream_is_left_to_its_holder_until_the_claim_lapses(
     assert await relay.of_due(other) == 0
 
 
+async def test_publishing_is_in_no_changes_way(context: Context, merchant_id: str) -> None:
+    await tell(context, merchant_id, "po_one")
+    async with context.database.unit_of_work() as uow:
+        await uow.session.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"))
+        await uow.session.execute(text("SELECT count(*) FROM streams"))
+        await publish_all(context)
+        kind, shown = EventType.PAYOUT_CHANGED, Shown(step=1)
+        await record(uow.session, kind, "po_one", [merchant_id], shown)
+    broker = FakeBroker()
+    await publish_all(replace(context, broker=broker))
+    assert broker.sequences(merchant_id) == {"po_one": [2]}
+
+
 async def test_what_is_undone_is_not_told(context: Context, merchant_id: str) -> None:
     broker = FakeBroker()
     with pytest.raises(ZeroDivisionError):

@@ -18,15 +18,12 @@ def upgrade() -> None:
         sa.Column("merchant_id", sa.Text, primary_key=True),
         sa.Column("object_id", sa.Text, primary_key=True),
         sa.Column("sequence", sa.Integer, nullable=False),
-        sa.Column("published", sa.Integer, nullable=False),
-        sa.Column("claimed_until", MOMENT),
-        sa.Column("changed_at", MOMENT, nullable=False),
     )
-    op.create_index(
-        "streams_unpublished_idx",
-        "streams",
-        ["changed_at"],
-        postgresql_where=sa.text("published < sequence"),
+    op.create_table(
+        "stream_claims",
+        sa.Column("merchant_id", sa.Text, primary_key=True),
+        sa.Column("object_id", sa.Text, primary_key=True),
+        sa.Column("until", MOMENT, nullable=False),
     )
     op.create_table(
         "events",
@@ -38,8 +35,15 @@ def upgrade() -> None:
         sa.Column("type", sa.Text, nullable=False),
         sa.Column("data", postgresql.JSONB, nullable=False),
         sa.Column("created_at", MOMENT, nullable=False),
+        sa.Column("published_at", MOMENT),
     )
     op.create_index("events_list_idx", "events", ["merchant_id", "number"])
+    op.create_index(
+        "events_unpublished_idx",
+        "events",
+        ["number"],
+        postgresql_where=sa.text("published_at IS NULL"),
+    )
     op.create_table(
         "messages",
         sa.Column("position", sa.BigInteger, sa.Identity(always=True), primary_key=True),
@@ -57,4 +61,5 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.drop_table("messages")
     op.drop_table("events")
+    op.drop_table("stream_claims")
     op.drop_table("streams")

@@ -1,4 +1,4 @@
-"""Events, as stored: written with the change that they tell of, never changed."""
+"""Events, as stored: written with the change that they tell of."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -39,27 +39,34 @@ class EventType(StrEnum):
 
 
 class Stream(Base):
-    """What one merchant is told of one object, in order.
-
-    ``sequence`` is that of its last event, ``published`` that of the last one the broker has.
-    Until ``claimed_until`` some copy of the worker publishes it.
-    """
+    """What one merchant is told of one object: ``sequence`` is that of its last event."""
 
     __tablename__ = "streams"
 
     merchant_id: Mapped[str] = mapped_column(primary_key=True)
     object_id: Mapped[str] = mapped_column(primary_key=True)
     sequence: Mapped[int]
-    published: Mapped[int]
-    claimed_until: Mapped[datetime | None]
-    changed_at: Mapped[datetime]
+
+
+class StreamClaim(Base):
+    """Who publishes a stream, ``until`` a moment.
+
+    Relays write nothing where changes of objects write: under snapshot isolation those would fail
+    for a stream that was published meanwhile.
+    """
+
+    __tablename__ = "stream_claims"
+
+    merchant_id: Mapped[str] = mapped_column(primary_key=True)
+    object_id: Mapped[str] = mapped_column(primary_key=True)
+    until: Mapped[datetime]
 
 
 class Event(Base):
     """One change of one object's state, as one merchant is told of it.
 
-    ``sequence`` counts the stream's events from 1; ``number`` grows over all of them, and serves to
-    list them: by when they commit it may have gaps that are filled later.
+    ``sequence`` counts the stream's events from 1; ``number`` grows over all of them, and has gaps
+    while transactions are under way. ``published_at`` is empty until the broker has it.
     """
 
     __tablename__ = "events"
@@ -72,3 +79,4 @@ class Event(Base):
     type: Mapped[str]
     data: Mapped[dict[str, Any]] = mapped_column(JSONB)
     created_at: Mapped[datetime]
+    published_at: Mapped[datetime | None]

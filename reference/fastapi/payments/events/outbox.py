@@ -15,10 +15,9 @@ _RECORD = text("""
         SELECT id, merchant_id
         FROM unnest(CAST(:ids AS text[]), CAST(:merchants AS text[])) AS told (id, merchant_id)
     ), numbered AS (
-        INSERT INTO streams AS stream (merchant_id, object_id, sequence, published, changed_at)
-        SELECT merchant_id, :object, 1, 0, :at FROM told ORDER BY merchant_id
-        ON CONFLICT (merchant_id, object_id)
-        DO UPDATE SET sequence = stream.sequence + 1, changed_at = excluded.changed_at
+        INSERT INTO streams AS stream (merchant_id, object_id, sequence)
+        SELECT merchant_id, :object, 1 FROM told ORDER BY merchant_id
+        ON CONFLICT (merchant_id, object_id) DO UPDATE SET sequence = stream.sequence + 1
         RETURNING merchant_id, sequence
     )
     INSERT INTO events (merchant_id, object_id, sequence, id, type, data, created_at)

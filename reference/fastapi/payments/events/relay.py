@@ -9,8 +9,8 @@ from payments.dependencies import Context
 from payments.events import repository
 from payments.events.broker import BrokerError, Message
 from payments.kit.logging import logger
+from payments.webhook_endpoints.repository import plan
 
-STREAMS = 200
 EVENTS = 500
 
 
@@ -19,7 +19,7 @@ async def of_due(context: Context) -> int:
     lease = context.settings.claim_lease_seconds
     uow = context.database.unit_of_work()
     async with uow:
-        claims = await repository.claim_streams(uow.session, lease, STREAMS)
+        claims = await repository.claim_streams(uow.session, lease, EVENTS)
         if not claims:
             return 0
     async with uow:
@@ -30,5 +30,6 @@ async def of_due(context: Context) -> int:
         logger().warning("broker_unavailable", exc_info=True)
         return 0  # the claims lapse, which is the pause before the next attempt
     async with uow:
+        await plan(uow.session, events)
         await repository.mark_published(uow.session, claims, events)
     return len(events)

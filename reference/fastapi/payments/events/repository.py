@@ -1,29 +1,25 @@
 """Events in the database: a merchant's, and those that are still to be published."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import (
     ARRAY,
-    ColumnElement,
     DateTime,
-    Integer,
     TableValuedAlias,
     Text,
-    and_,
-    case,
     column,
+    delete,
     func,
     literal,
     select,
-    tuple_,
+    text,
     update,
 )
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from payments.events.models import Event, Stream
-from payments.kit.database import seconds_from_now
+from payments.events.models import Event, StreamClaim
 from payments.kit.pagination import Order, Page
 
 NEWEST_FIRST = Order((Event.number,), descending=True)
@@ -50,45 +46,42 @@ class EventRepository:
         return (await self._session.scalars(page.of_rows(rows))).all()
 
 
+_CLAIM = text("""
+    INSERT INTO stream_claims AS claim (merchant_id, object_id, until)
+    SELECT merchant_id, object_id, clock_timestamp() + make_interval(secs => :lease)
+    FROM (
+        SELECT merchant_id, object_id FROM events
+        WHERE published_at IS NULL AND NOT EXISTS (
+            SELECT FROM stream_claims live
+            WHERE live.merchant_id = events.merchant_id AND live.object_id = events.object_id
+              AND live.until > clock_timestamp()
+        )
+        ORDER BY number LIMIT :events
+    ) due
+    GROUP BY merchant_id, object_id ORDER BY object_id, merchant_id
+    ON CONFLICT (merchant_id, object_id)
+    DO UPDATE SET until = excluded.until WHERE claim.until <= clock_timestamp()
+    RETURNING merchant_id, object_id, until
+""")
+
+
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A stream that is ours to publish ``until`` a moment, from after ``published`` on."""
+    """A stream that is ours to publish ``until`` a moment."""
 
     merchant_id: str
     object_id: str
-    published: int
     until: datetime
 
-    @property
-    def stream(self) -> tuple[str, str]:
-        """Which stream it is."""
-        return self.merchant_id, self.object_id
 
+async def claim_streams(session: AsyncSession, lease: float, events: int) -> Sequence[Claim]:
+    """Be the one who publishes, for so many seconds, the streams that so many events are of.
 
-async def claim_streams(session: AsyncSession, lease_seconds: float, limit: int) -> Sequence[Claim]:
-    """Be the one who publishes some streams, those that have waited longest first.
-
-    Claims are by stream, not by event: a copy that took the second event of an object while
-    another had the first could be the quicker one.
+    The oldest events first. Claims are by stream, not by event: a copy that took the second event
+    of an object while another had the first could be the quicker one.
     """
-    free = Stream.claimed_until.is_(None) | (Stream.claimed_until <= func.clock_timestamp())
-    chosen = (
-        select(Stream.merchant_id, Stream.object_id)
-        .where(Stream.published < Stream.sequence, free)
-        .order_by(Stream.changed_at)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-    )
-    claimed = await session.execute(
-        update(Stream)
-        .where(tuple_(Stream.merchant_id, Stream.object_id).in_(chosen))
-        .values(claimed_until=seconds_from_now(lease_seconds))
-        .returning(Stream.merchant_id, Stream.object_id, Stream.published, Stream.claimed_until)
-        .execution_options(synchronize_session=False)
-    )
-    return [
-        Claim(row.merchant_id, row.object_id, row.published, row.claimed_until) for row in claimed
-    ]
+    claimed = await session.execute(_CLAIM, {"lease": lease, "events": events})
+    return [Claim(row.merchant_id, row.object_id, row.until) for row in claimed]
 
 
 async def unpublished(
@@ -99,10 +92,14 @@ async def unpublished(
     An event whose transaction has yet to commit is among the next ones, and so is all that comes
     after it on its stream.
     """
-    at = _positions((claim, claim.published) for claim in claims)
+    ours = _rows_of(claims)
     events = await session.scalars(
         select(Event)
-        .join(at, _same_stream(Event, at) & (Event.sequence > at.c.sequence))
+        .join(
+            ours,
+            (Event.merchant_id == ours.c.merchant_id) & (Event.object_id == ours.c.object_id),
+        )
+        .where(Event.published_at.is_(None))
         .order_by(Event.number)
         .limit(limit)
     )
@@ -113,46 +110,35 @@ async def mark_published(
     session: AsyncSession, claims: Sequence[Claim], events: Sequence[Event]
 ) -> None:
     """Write down that the broker has these events, and let go of the claims that are still ours."""
-    last = {(event.merchant_id, event.object_id): event.sequence for event in events}
-    at = _positions((claim, last.get(claim.stream, claim.published)) for claim in claims)
     await session.execute(
-        select(Stream.sequence)
-        .join(at, _same_stream(Stream, at))
-        .order_by(Stream.object_id, Stream.merchant_id)
-        .with_for_update(of=Stream)
+        update(Event)
+        .where(Event.id.in_([event.id for event in events]))
+        .values(published_at=func.clock_timestamp())
+        .execution_options(synchronize_session=False)
     )
-    ours = Stream.claimed_until == at.c.until
+    ours = _rows_of(claims)
     await session.execute(
-        update(Stream)
-        .where(_same_stream(Stream, at))
-        .values(
-            published=func.greatest(Stream.published, at.c.sequence),
-            claimed_until=case((ours, None), else_=Stream.claimed_until),
+        delete(StreamClaim)
+        .where(
+            StreamClaim.merchant_id == ours.c.merchant_id,
+            StreamClaim.object_id == ours.c.object_id,
+            StreamClaim.until == ours.c.until,
         )
         .execution_options(synchronize_session=False)
     )
 
 
-def _positions(claims: Iterable[tuple[Claim, int]]) -> TableValuedAlias:
-    """Claims and sequences as rows, in a statement that is the same for any number of them."""
-    rows = [(*claim.stream, claim.until, sequence) for claim, sequence in claims]
-    merchants, objects, untils, sequences = (list(values) for values in zip(*rows, strict=True))
+def _rows_of(claims: Sequence[Claim]) -> TableValuedAlias:
+    """Claims as rows, in a statement that is the same for any number of them."""
+    moment = DateTime(timezone=True)
     return (
         func.unnest(
-            literal(merchants, ARRAY(Text)),
-            literal(objects, ARRAY(Text)),
-            literal(untils, ARRAY(DateTime(timezone=True))),
-            literal(sequences, ARRAY(Integer)),
+            literal([claim.merchant_id for claim in claims], ARRAY(Text)),
+            literal([claim.object_id for claim in claims], ARRAY(Text)),
+            literal([claim.until for claim in claims], ARRAY(moment)),
         )
         .table_valued(
-            column("merchant_id", Text),
-            column("object_id", Text),
-            column("until", DateTime(timezone=True)),
-            column("sequence", Integer),
+            column("merchant_id", Text), column("object_id", Text), column("until", moment)
         )
-        .render_derived("position")
+        .render_derived("ours")
     )
-
-
-def _same_stream(table: type[Event] | type[Stream], at: TableValuedAlias) -> ColumnElement[bool]:
-    return and_(table.merchant_id == at.c.merchant_id, table.object_id == at.c.object_id)

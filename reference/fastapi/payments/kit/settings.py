@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from decimal import Decimal
+from ipaddress import ip_network
 from typing import Annotated, Literal, Self
 
 from pydantic import (
@@ -56,6 +57,10 @@ class Settings(BaseModel):
     reconcile_interval_seconds: Seconds = 1
     publish_interval_seconds: Seconds = 0.2
     broker_url: SecretStr = SecretStr("")
+    webhook_retry_seconds: Seconds = 5
+    webhook_allowed_cidrs: tuple[str, ...] = ()
+    webhook_ca_file: str = ""
+    dns_server: Annotated[str, Field(pattern=r"^([0-9.]+(:[0-9]{1,5})?)?$")] = ""
 
     fx_url: Address = ""
     fx_api_key: SecretStr = Field(default=SecretStr(""), validate_default=True)
@@ -89,6 +94,14 @@ class Settings(BaseModel):
         if info.data.get(address) and not value.get_secret_value():
             raise ValueError(f"required with {address.upper()}")
         return value
+
+    @field_validator("webhook_allowed_cidrs", mode="before")
+    @classmethod
+    def _networks(cls, value: object) -> object:
+        """Networks in CIDR notation, with commas between them."""
+        if not isinstance(value, str):
+            return value
+        return tuple(str(ip_network(one.strip())) for one in value.split(","))
 
     @field_validator("broker_url")
     @classmethod

@@ -1,0 +1,1 @@
+"""Merchants' own servers, which are told of events."""
