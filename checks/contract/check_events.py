@@ -100,10 +100,8 @@ async def a_declined_payment_is_told(alice: Merchant, psp: Psp, fresh: Fresh) ->
 async def an_executed_quote_is_told(alice: Merchant, fresh: Fresh) -> None:
     """A quote is told of when it is executed, and not before."""
     base, other = fresh.pair()
-    source, target = (
-        await alice.funded(fresh.money(90_000, 99_000, base)),
-        await alice.open_account(other),
-    )
+    source = await alice.funded(fresh.money(90_000, 99_000, base))
+    target = await alice.open_account(other)
     quote = await alice.quote(source, target, fresh.money(10_000, 80_000, base))
     if await events_of(alice, quote.id):
         raise Broken("A quote that nobody executed made an event.")
@@ -119,10 +117,8 @@ async def a_payouts_way_is_told(alice: Merchant, testbed: Testbed, fresh: Fresh)
     """Each step of a payout is told in order, those too that the bank makes."""
     desk, account = await Desk.open(alice, testbed), await alice.funded()
     given_up = await desk.make(account, fresh.money(1_000, 90_000))
-    answer = await desk.maker.post(f"{given_up.url}/cancel", {})
-    answer.expect(200)
-    now = await desk.shown(given_up)
-    await expect_told(alice, now, "payout.created", "payout.cancelled")
+    (await desk.maker.post(f"{given_up.url}/cancel", {})).expect(200)
+    await expect_told(alice, await desk.shown(given_up), "payout.created", "payout.cancelled")
 
     payout = await desk.make(account, fresh.money(1_000, 90_000))
     change = {"amount": fresh.money(1_000, 90_000).json()}

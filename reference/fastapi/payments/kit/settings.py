@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from decimal import Decimal
-from ipaddress import ip_network
+from ipaddress import IPv4Network, IPv6Network
 from typing import Annotated, Literal, Self
 
 from pydantic import (
@@ -58,7 +58,7 @@ class Settings(BaseModel):
     publish_interval_seconds: Seconds = 0.2
     broker_url: SecretStr = SecretStr("")
     webhook_retry_seconds: Seconds = 5
-    webhook_allowed_cidrs: tuple[str, ...] = ()
+    webhook_allowed_cidrs: tuple[IPv4Network | IPv6Network, ...] = ()
     webhook_ca_file: str = ""
     dns_server: Annotated[str, Field(pattern=r"^([0-9.]+(:[0-9]{1,5})?)?$")] = ""
 
@@ -99,9 +99,7 @@ class Settings(BaseModel):
     @classmethod
     def _networks(cls, value: object) -> object:
         """Networks in CIDR notation, with commas between them."""
-        if not isinstance(value, str):
-            return value
-        return tuple(str(ip_network(one.strip())) for one in value.split(","))
+        return tuple(one.strip() for one in value.split(",")) if isinstance(value, str) else value
 
     @field_validator("broker_url")
     @classmethod

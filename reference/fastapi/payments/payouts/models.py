@@ -7,6 +7,7 @@ from sqlalchemy import ARRAY, BigInteger, CheckConstraint, ForeignKey, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from payments.bank.protocol import Order, Payee
+from payments.kit.claims import Claimable
 from payments.kit.database import Base
 
 
@@ -48,7 +49,7 @@ _NEXT = {
 }
 
 
-class Payout(Base):
+class Payout(Claimable, Base):
     """Money on its way to a bank account, in minor units of ``currency``.
 
     ``makers`` are the clients that made or changed it. ``claimed_until``: until then somebody asks
@@ -58,7 +59,6 @@ class Payout(Base):
     __tablename__ = "payouts"
     __table_args__ = (CheckConstraint("amount > 0", name="amount"),)
 
-    id: Mapped[str] = mapped_column(primary_key=True)
     merchant_id: Mapped[str] = mapped_column(ForeignKey("merchants.id"))
     account_id: Mapped[str] = mapped_column(ForeignKey("accounts.id"))
     amount: Mapped[int] = mapped_column(BigInteger)
@@ -73,8 +73,6 @@ class Payout(Base):
     approved_by: Mapped[str | None] = mapped_column(ForeignKey("clients.id"))
     bank_id: Mapped[str | None]
     passes: Mapped[int]
-    claimed_until: Mapped[datetime | None]
-    due_at: Mapped[datetime | None]
     created_at: Mapped[datetime]
 
     @property

@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import ColumnElement, delete, func, select, update
+from sqlalchemy import delete, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from payments.access.models import Client
 from payments.kit import clock
-from payments.kit.database import seconds_from_now
+from payments.kit.claims import claim
 from payments.kit.pagination import Order, Page
 from payments.payouts.models import OPEN, Challenge, Payout, PayoutStatus
 
@@ -56,34 +56,13 @@ async def load(session: AsyncSession, payout_id: str) -> Payout:
 async def claim_one(session: AsyncSession, payout_id: str, lease_seconds: float) -> bool:
     """Be the one who asks the bank about a payout, if there is anything to ask and nobody is."""
     which = (Payout.id == payout_id) & Payout.status.in_(SYNCABLE)
-    return bool(await _claim(session, which, lease_seconds, limit=1))
+    return bool(await claim(session, Payout, which, lease_seconds, limit=1))
 
 
 async def claim_due(session: AsyncSession, lease_seconds: float, limit: int) -> Sequence[str]:
     """Be the one for some that it is time to ask about, the longest due first."""
     which = Payout.status.in_(OPEN) & (Payout.due_at <= func.clock_timestamp())
-    return await _claim(session, which, lease_seconds, limit=limit)
-
-
-async def _claim(
-    session: AsyncSession, which: ColumnElement[bool], lease_seconds: float, *, limit: int
-) -> Sequence[str]:
-    free = Payout.claimed_until.is_(None) | (Payout.claimed_until <= func.clock_timestamp())
-    chosen = (
-        select(Payout.id)
-        .where(which, free)
-        .order_by(Payout.due_at)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-    )
-    claimed = await session.scalars(
-        update(Payout)
-        .where(Payout.id.in_(chosen.scalar_subquery()))
-        .values(claimed_until=seconds_from_now(lease_seconds))
-        .returning(Payout.id)
-        .execution_options(synchronize_session=False)
-    )
-    return claimed.all()
+    return await claim(session, Payout, which, lease_seconds, limit=limit)
 
 
 async def newest_challenge(

@@ -1,9 +1,10 @@
 """Bringing approved payouts to the bank, and asking it what became of them."""
 
-import asyncio
+from functools import partial
 
 from payments.bank.protocol import Ambiguous, Outcome
 from payments.dependencies import Context
+from payments.kit.claims import side_by_side
 from payments.kit.logging import logger
 from payments.payouts import repository
 from payments.payouts.models import PayoutStatus
@@ -33,12 +34,7 @@ async def of_due(context: Context) -> int:
     uow = context.database.unit_of_work()
     async with uow:
         claimed = await repository.claim_due(uow.session, LEASE_SECONDS, BATCH)
-    results = await asyncio.gather(
-        *(_advance(context, payout_id) for payout_id in claimed), return_exceptions=True
-    )
-    for result in results:
-        if isinstance(result, Exception):
-            logger().error("submission_failed", exc_info=result)
+    await side_by_side(partial(_advance, context), claimed, "submission_failed")
     return len(claimed)
 
 

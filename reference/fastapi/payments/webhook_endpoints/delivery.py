@@ -1,14 +1,15 @@
 """Telling merchants' servers: at least once, with growing pauses, until it is taken or given up."""
 
-import asyncio
 import random
 import time
 from datetime import UTC, datetime
+from functools import partial
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from payments.dependencies import Context
 from payments.kit import clock
+from payments.kit.claims import side_by_side
 from payments.kit.database import seconds_from_now
 from payments.kit.logging import logger
 from payments.kit.sealing import Seal
@@ -33,12 +34,7 @@ async def of_due(context: Context) -> int:
     uow = context.database.unit_of_work()
     async with uow:
         claimed = await repository.claim_due(uow.session, LEASE_SECONDS, AT_ONCE)
-    results = await asyncio.gather(
-        *(_deliver(context, delivery_id) for delivery_id in claimed), return_exceptions=True
-    )
-    for result in results:
-        if isinstance(result, Exception):
-            logger().error("delivery_failed", exc_info=result)
+    await side_by_side(partial(_deliver, context), claimed, "delivery_failed")
     return len(claimed)
 
 

@@ -7,6 +7,7 @@ from sqlalchemy import ARRAY, ForeignKey, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from payments.events.models import Event
+from payments.kit.claims import Claimable
 from payments.kit.database import Base
 
 
@@ -38,7 +39,7 @@ class WebhookEndpoint(Base):
     created_at: Mapped[datetime]
 
 
-class Delivery(Base):
+class Delivery(Claimable, Base):
     """One event for one endpoint: there is one, however often the event was published.
 
     ``status_code`` and ``failure`` are of the last attempt. ``due_at``: when the next one is;
@@ -48,15 +49,12 @@ class Delivery(Base):
     __tablename__ = "deliveries"
     __table_args__ = (UniqueConstraint("endpoint_id", "event_id"),)
 
-    id: Mapped[str] = mapped_column(primary_key=True)
     endpoint_id: Mapped[str] = mapped_column(ForeignKey("webhook_endpoints.id", ondelete="CASCADE"))
     event_id: Mapped[str] = mapped_column(ForeignKey("events.id"))
     status: Mapped[str]
     attempts: Mapped[int]
     status_code: Mapped[int | None]
     failure: Mapped[str | None]
-    due_at: Mapped[datetime]
-    claimed_until: Mapped[datetime | None]
     delivered_at: Mapped[datetime | None]
     created_at: Mapped[datetime]
 

@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import Select, func, select, text, update
+from sqlalchemy import Select, func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import joinedload
 
 from payments.events.models import Event
-from payments.kit.database import seconds_from_now
+from payments.kit.claims import claim
 from payments.kit.pagination import Order, Page
 from payments.webhook_endpoints.models import Delivery, DeliveryStatus, WebhookEndpoint
 
@@ -75,26 +75,9 @@ async def plan(session: AsyncSession, events: Sequence[Event]) -> None:
 
 async def claim_due(session: AsyncSession, lease_seconds: float, limit: int) -> Sequence[str]:
     """Be the one who makes some deliveries that are due, the longest due first."""
-    free = Delivery.claimed_until.is_(None) | (Delivery.claimed_until <= func.clock_timestamp())
-    chosen = (
-        select(Delivery.id)
-        .where(
-            Delivery.status == DeliveryStatus.PENDING.value,
-            Delivery.due_at <= func.clock_timestamp(),
-            free,
-        )
-        .order_by(Delivery.due_at)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-    )
-    claimed = await session.scalars(
-        update(Delivery)
-        .where(Delivery.id.in_(chosen.scalar_subquery()))
-        .values(claimed_until=seconds_from_now(lease_seconds))
-        .returning(Delivery.id)
-        .execution_options(synchronize_session=False)
-    )
-    return claimed.all()
+    pending = Delivery.status == DeliveryStatus.PENDING.value
+    which = pending & (Delivery.due_at <= func.clock_timestamp())
+    return await claim(session, Delivery, which, lease_seconds, limit=limit)
 
 
 async def load(session: AsyncSession, delivery_id: str) -> Delivery | None:

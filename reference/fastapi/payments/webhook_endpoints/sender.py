@@ -4,7 +4,6 @@ import asyncio
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
-from ipaddress import ip_network
 
 import httpx
 
@@ -34,8 +33,7 @@ class Sender:
     """Checks addresses, and calls them: each time at the very address that was just checked."""
 
     def __init__(self, settings: Settings) -> None:
-        allowed = [ip_network(one) for one in settings.webhook_allowed_cidrs]
-        self._resolver = Resolver(settings.dns_server, allowed)
+        self._resolver = Resolver(settings.dns_server, settings.webhook_allowed_cidrs)
         self._trusted = settings.webhook_ca_file or None
         self._http: httpx.AsyncClient | None = None
 

@@ -1,6 +1,7 @@
 """The database itself as a broker: a log that any number of consumers read at their own pace."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import datetime
 
 from sqlalchemy import BigInteger, Identity, func, insert, select
@@ -44,16 +45,7 @@ class DatabaseBroker:
         Raises:
             BrokerError: the database could not do it now.
         """
-        rows = [
-            {
-                "event_id": message.event_id,
-                "kind": message.kind,
-                "key": message.key,
-                "merchant_id": message.merchant_id,
-                "body": message.body,
-            }
-            for message in messages
-        ]
+        rows = [asdict(message) for message in messages]
         try:
             async with (uow := self._database.unit_of_work()):
                 await uow.session.execute(select(func.pg_advisory_xact_lock(_APPENDING)))
