@@ -72,7 +72,7 @@ class Connections:
                 body = await _read(response)
                 return Received(response.status, response.headers, body)
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            raise Unanswered(f"{type(error).__name__}: {error}".rstrip(": ")) from error
+            raise Unanswered(_instead(error)) from error
 
     async def close(self) -> None:
         """Close the connections."""
@@ -93,6 +93,19 @@ class Connections:
                 max_field_size=64 * 1024,
             )
         return self._http
+
+
+def _instead(error: Exception) -> str:
+    """What happened instead of an answer."""
+    match error:
+        case aiohttp.ServerDisconnectedError() | ConnectionResetError():
+            return "connection closed"
+        case aiohttp.ClientConnectorError():
+            return "no connection"
+        case aiohttp.ClientPayloadError():
+            return "answer not whole"
+        case _:
+            return f"{type(error).__name__}: {error}".rstrip(": ")
 
 
 async def _read(response: aiohttp.ClientResponse) -> bytes:

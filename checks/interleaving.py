@@ -89,7 +89,7 @@ async def interleave(
     async def answered(thread: int, request: Send) -> Answer:
         answer = await request(replicas[thread])
         code = f" {answer.code}" if answer.code else ""
-        said = f"{answer.status}{code}" if answer.status else "no answer"
+        said = f"{answer.status}{code}" if answer.status else ""
         await driving.answered(thread, said)
         return answer
 

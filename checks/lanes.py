@@ -65,9 +65,9 @@ def _happened(step: Step) -> str:
     match step.kind:
         case "call":
             reply = step.place is not None and step.place.replies
-            return f"is answered {step.came} by {step.text}" if reply else f"asks {step.text}"
+            return _told(step) if reply else f"asks {step.text}"
         case "answered":
-            return f"answered {step.came}"
+            return f"answered {step.came}" if step.came else "gets no answer"
         case "cut":
             return f"power cut: {step.came}"
         case "waits":
@@ -76,6 +76,12 @@ def _happened(step: Step) -> str:
             return "waits for something inside itself"
         case _:
             return "goes on, while the other is held"
+
+
+def _told(reply: Step) -> str:
+    """What an outside party said, or that it did not."""
+    told = f"is answered {reply.came} by" if reply.came else "gets no answer from"
+    return f"{told} {reply.text}"
 
 
 def _came(step: Step) -> str:

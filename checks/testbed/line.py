@@ -74,5 +74,5 @@ class Line:
             call.done = now()
             await gate.step(shape + REPLY)
             call.ended = now()
-            call.said = str(answer.status) if answer is not None else "no answer"
+            call.said = str(answer.status) if answer is not None else ""
             return answer

@@ -134,8 +134,20 @@ async def test_headers_of_any_bytes_are_text() -> None:
     assert received.headers["X"]
 
 
+async def test_what_came_instead_is_said_in_words() -> None:
+    for play, words in (
+        (saying(hang_up=True), "connection closed"),
+        (
+            saying(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc", hang_up=True),
+            "answer not whole",
+        ),
+    ):
+        with pytest.raises(Unanswered, match=f"^{words}$"):
+            await get(play)
+
+
 async def test_nobody_there_is_no_answer() -> None:
     opened = Connections(["http://127.0.0.1:9"])
-    with pytest.raises(Unanswered):
+    with pytest.raises(Unanswered, match=r"^no connection$"):
         await opened.send("GET", "http://127.0.0.1:9/", [], None)
     await opened.close()

@@ -99,7 +99,9 @@ def test_what_is_no_statement_is_told_in_words() -> None:
         step("idles"),
         step("call", text=call, place=Place(thread=1, shape="psp POST /refunds")),
         step("call", text=call, place=Place(thread=1, shape="psp POST /refunds reply"), came="201"),
+        step("call", text=call, place=Place(thread=1, shape="psp POST /refunds reply")),
         step("answered", came="409 in_progress"),
+        step("answered"),
     )
     assert [what for _, what, _ in lines] == [
         "goes on, while the other is held",
@@ -107,7 +109,9 @@ def test_what_is_no_statement_is_told_in_words() -> None:
         "waits for something inside itself",
         "asks POST /v1/refunds",
         "is answered 201 by POST /v1/refunds",
+        "gets no answer from POST /v1/refunds",
         "answered 409 in_progress",
+        "gets no answer",
     ]
 
 

@@ -17,13 +17,16 @@ async def cut_off(
     thread: Thread,
     held: Held,
     cut: Cut,
+    *,
     changed: Callable[[], Awaitable[object]],
     watcher: asyncpg.Connection[Any],
-) -> str:
-    """Cut the power at the step that is held; says in a few words what was lost.
+    tell: Callable[[str], None],
+) -> bool:
+    """Cut the power at the step that is held; whether there was anything to cut.
 
-    Gives when the backends concerned have left: what they had not committed is undone by then.
-    ``changed`` waits for anything to change. Raises ``TimeoutError`` where they do not leave.
+    ``tell`` is told in a few words what is lost, the moment that it is. Gives when the backends
+    concerned have left: what they had not committed is undone by then. ``changed`` waits for
+    anything to change. Raises ``TimeoutError`` where they do not leave.
     """
     endpoint = thread.process.endpoint
     conversation = held.conversation if isinstance(held, gate.Held) else None
@@ -36,11 +39,13 @@ async def cut_off(
             await changed()
     if cut.kills and thread.process.kill is not None:
         lost = endpoint.backends
+        tell("its process is killed")
         await thread.process.kill()
         await gone(lost, watcher)
-        return "its process is killed"
+        return True
     if conversation is None or session is None:
-        return ""
+        return False
+    tell("its connection is cut")
     session.end()
     await gone((conversation.pid,), watcher)
-    return "its connection is cut"
+    return True

@@ -170,10 +170,15 @@ class Driver:
         cut = self._schedule.cut
         if cut is None or cut.at != place:
             return False
-        lost = await cut_off(thread, held, cut, partial(self._event, None), self._field.watcher)
-        self._cut = bool(lost)
-        self._note(thread, "cut", came=lost)
-        if not lost:
+        self._cut = await cut_off(
+            thread,
+            held,
+            cut,
+            changed=partial(self._event, None),
+            watcher=self._field.watcher,
+            tell=partial(self._note, thread, "cut"),
+        )
+        if not self._cut:
             self._stuck = "There was nothing that could be cut."
         return True
 
