@@ -23,8 +23,11 @@ def recorded(threads: Sequence[Thread], notes: Sequence[Step], began: float) -> 
 
 
 def _in_order(steps: Sequence[Step]) -> tuple[Step, ...]:
-    """By time, without the moments in which an answer was on its way to us."""
-    ordered = sorted(steps, key=lambda one: one.at)
+    """By time, without the moments in which an answer was on its way to us.
+
+    The loop's time stands still while it runs what is ready: a cut comes after what it cuts off.
+    """
+    ordered = sorted(steps, key=lambda one: (one.at, one.kind == "cut"))
     following = {
         id(one): next((other for other in ordered[at + 1 :] if other.thread == one.thread), None)
         for at, one in enumerate(ordered)
