@@ -10,11 +10,8 @@ import sys
 import pytest
 
 SCRIPT = """
-import asyncio, signal
+import asyncio
 from harness.loop import StoppedError, run
-
-# Whoever runs this in the background has it ignored.
-signal.signal(signal.SIGINT, signal.default_int_handler)
 
 async def main():
     try:

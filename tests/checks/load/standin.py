@@ -66,7 +66,7 @@ async def endless(pause: float) -> AsyncIterator[bytes]:
 async def misbehave() -> Response | None:  # noqa: PLR0911 - one a mode
     match MODE:
         case "slow":
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(0.1)
         case "busy":
             return JSONResponse({"code": "busy"}, 503, {"Retry-After": "1"})
         case "hangs":

@@ -59,7 +59,7 @@ async def test_two_alike_are_compared_without_an_error(start: Start, tmp_path: P
 async def test_a_slow_service_shows_in_ratio_and_percentiles(start: Start) -> None:
     report = await drive(start("slow"), start("good"), "quick", 7)
     assert report.ratio < 0.7
-    assert report.submission.p95 > 20
+    assert report.submission.p95 > 100
     assert report.submission.errors == 0, report.submission.problems
 
 
