@@ -10,17 +10,22 @@ SELECT accounts.id, accounts.merchant_id, accounts.currency, balances.posted, ba
 FROM accounts JOIN balances ON balances.account_id = accounts.id
 WHERE accounts.id IN ('acc_' || lpad(:source::text, 32, '0'), 'acc_' || lpad(:target::text, 32, '0'))
 ORDER BY balances.account_id FOR UPDATE OF balances;
-INSERT INTO transactions (id, kind, reference, created_at)
-VALUES ('txn_' || :key, 'transfer', 'tr_' || :key, now());
 INSERT INTO transfers (id, from_account_id, from_merchant_id, to_account_id, to_merchant_id, amount, currency, created_at)
 VALUES ('tr_' || :key, 'acc_' || lpad(:source::text, 32, '0'), :merchant,
         'acc_' || lpad(:target::text, 32, '0'), :merchant, 1, 'GBP', now());
-UPDATE balances SET posted = posted - 1 WHERE account_id = 'acc_' || lpad(:source::text, 32, '0');
-UPDATE balances SET posted = posted + 1 WHERE account_id = 'acc_' || lpad(:target::text, 32, '0');
+UPDATE balances SET posted = posted + moved.amount
+FROM unnest(ARRAY['acc_' || lpad(:source::text, 32, '0'), 'acc_' || lpad(:target::text, 32, '0')],
+            ARRAY[-1, 1]::bigint[]) AS moved (account_id, amount)
+WHERE balances.account_id = moved.account_id;
+WITH made AS (
+    INSERT INTO transactions (id, kind, reference, created_at)
+    VALUES ('txn_' || :key, 'transfer', 'tr_' || :key, now())
+)
 INSERT INTO entries (id, transaction_id, account_id, amount, currency, created_at)
-VALUES ('ent_a' || :key, 'txn_' || :key, 'acc_' || lpad(:source::text, 32, '0'), -1, 'GBP', now());
-INSERT INTO entries (id, transaction_id, account_id, amount, currency, created_at)
-VALUES ('ent_b' || :key, 'txn_' || :key, 'acc_' || lpad(:target::text, 32, '0'), 1, 'GBP', now());
+SELECT id, 'txn_' || :key, account_id, amount, 'GBP', now()
+FROM unnest(ARRAY['ent_a' || :key, 'ent_b' || :key],
+            ARRAY['acc_' || lpad(:source::text, 32, '0'), 'acc_' || lpad(:target::text, 32, '0')],
+            ARRAY[-1, 1]::bigint[]) AS moved (id, account_id, amount);
 WITH told AS (
     SELECT id, merchant_id FROM unnest(ARRAY['evt_' || :key], ARRAY[CAST(:merchant AS text)]) AS told (id, merchant_id)
 ), numbered AS (

@@ -11,8 +11,7 @@ from http import HTTPStatus
 
 from fastapi import Response
 from pydantic import BaseModel
-from sqlalchemy import delete, select, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import delete, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from payments.idempotency.models import IdempotencyKey
@@ -22,6 +21,20 @@ from payments.kit.database import BusyError
 from payments.kit.problems import Problem
 
 REPLAYED_HEADER = "Idempotency-Replayed"
+
+# Every request that moves money executes these two: composed anew each time, they would cost more
+# than to execute them does.
+_CLAIM = text("""
+    INSERT INTO idempotency_keys (scope, key, fingerprint, operation_id, created_at)
+    VALUES (:scope, :key, :fingerprint, :operation_id, :created_at)
+    ON CONFLICT DO NOTHING
+    RETURNING key
+""")
+_KEEP = text("""
+    UPDATE idempotency_keys SET status = :status, body = :body
+    WHERE scope = :scope AND key = :key AND status IS NULL
+    RETURNING key
+""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,16 +82,14 @@ async def claim(
         Problem: 422 ``idempotency_key_reused``.
     """
     inserted = await session.execute(
-        insert(IdempotencyKey)
-        .values(
-            scope=request.scope,
-            key=request.key,
-            fingerprint=request.fingerprint,
-            operation_id=operation_id,
-            created_at=datetime.now(UTC),
-        )
-        .on_conflict_do_nothing()
-        .returning(IdempotencyKey.key)
+        _CLAIM,
+        {
+            "scope": request.scope,
+            "key": request.key,
+            "fingerprint": request.fingerprint,
+            "operation_id": operation_id,
+            "created_at": datetime.now(UTC),
+        },
     )
     if inserted.first() is not None:
         return Claim(fresh=True)
@@ -109,15 +120,13 @@ async def keep(session: AsyncSession, request: KeyedRequest, answer: Answer) -> 
     A key has one answer: if another request kept one before, that is given again.
     """
     kept = await session.execute(
-        update(IdempotencyKey)
-        .where(
-            IdempotencyKey.scope == request.scope,
-            IdempotencyKey.key == request.key,
-            IdempotencyKey.status.is_(None),
-        )
-        .values(status=answer.status, body=answer.body)
-        .returning(IdempotencyKey.key)
-        .execution_options(synchronize_session=False)
+        _KEEP,
+        {
+            "scope": request.scope,
+            "key": request.key,
+            "status": answer.status,
+            "body": answer.body,
+        },
     )
     if kept.first() is not None:
         return answer.first()

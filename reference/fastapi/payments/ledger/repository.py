@@ -2,16 +2,36 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
-from sqlalchemy import select, update
+from sqlalchemy import select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import joinedload
 
 from payments.accounts.models import Account, Balance
+from payments.kit.ids import new_id
 from payments.kit.pagination import Order, Page
-from payments.ledger.models import Entry
+from payments.ledger.models import Entry, Kind
 
 NEWEST_ENTRY_FIRST = Order((Entry.number,), descending=True)
+
+# Every movement of money executes these two: composed anew each time, they would cost more than to
+# execute them does.
+_ADD_TO_POSTED = text("""
+    UPDATE balances SET posted = posted + moved.amount
+    FROM unnest(CAST(:accounts AS text[]), CAST(:amounts AS bigint[])) AS moved (account_id, amount)
+    WHERE balances.account_id = moved.account_id
+""")
+_ADD_TRANSACTION = text("""
+    WITH made AS (
+        INSERT INTO transactions (id, kind, reference, created_at)
+        VALUES (:id, :kind, :reference, :at)
+    )
+    INSERT INTO entries (id, transaction_id, account_id, amount, currency, created_at)
+    SELECT id, :id, account_id, amount, :currency, :at
+    FROM unnest(CAST(:entries AS text[]), CAST(:accounts AS text[]), CAST(:amounts AS bigint[]))
+        AS moved (id, account_id, amount)
+""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,14 +82,13 @@ async def lock_accounts(
     }
 
 
-async def add_to_posted(session: AsyncSession, account_id: str, amount: int) -> None:
-    """Move a merchant's posted balance by a signed amount."""
-    await session.execute(
-        update(Balance)
-        .where(Balance.account_id == account_id)
-        .values(posted=Balance.posted + amount)
-        .execution_options(synchronize_session=False)
-    )
+async def add_to_posted(session: AsyncSession, moved: Mapping[str, int]) -> None:
+    """Move merchants' posted balances by signed amounts.
+
+    Of several, whoever moves them has locked all, since no order is kept here.
+    """
+    accounts, amounts = list(moved), list(moved.values())
+    await session.execute(_ADD_TO_POSTED, {"accounts": accounts, "amounts": amounts})
 
 
 async def add_to_held(session: AsyncSession, account_id: str, amount: int) -> None:
@@ -79,4 +98,23 @@ async def add_to_held(session: AsyncSession, account_id: str, amount: int) -> No
         .where(Balance.account_id == account_id)
         .values(held=Balance.held + amount)
         .execution_options(synchronize_session=False)
+    )
+
+
+async def add_transaction(
+    session: AsyncSession, kind: Kind, reference: str, currency: str, moved: Mapping[str, int]
+) -> None:
+    """Write a transaction with an entry for each account that it moves."""
+    await session.execute(
+        _ADD_TRANSACTION,
+        {
+            "id": new_id("txn"),
+            "kind": kind.value,
+            "reference": reference,
+            "at": datetime.now(UTC),
+            "currency": currency,
+            "entries": [new_id("ent") for _ in moved],
+            "accounts": list(moved),
+            "amounts": list(moved.values()),
+        },
     )

@@ -1,14 +1,11 @@
 """Posting: the only way in which money moves."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 
-from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from payments.kit.ids import new_id
 from payments.ledger import repository
-from payments.ledger.models import Entry, Kind, Transaction
+from payments.ledger.models import Kind
 
 PLATFORM_ACCOUNTS = ("bank", "psp_clearing", "fees", "fx_clearing")
 
@@ -37,29 +34,10 @@ async def post(
     """
     if sum(legs.values()) != 0:
         raise UnbalancedError
-    now = datetime.now(UTC)
-    transaction = Transaction(
-        id=new_id("txn"), kind=kind.value, reference=reference, created_at=now
-    )
-    session.add(transaction)
     await session.flush()
 
     moved = {account_id: amount for account_id, amount in sorted(legs.items()) if amount != 0}
-    for account_id, amount in moved.items():
-        if not account_id.startswith(PLATFORM_ACCOUNTS):
-            await repository.add_to_posted(session, account_id, amount)
+    of_merchants = {one: by for one, by in moved.items() if not one.startswith(PLATFORM_ACCOUNTS)}
+    await repository.add_to_posted(session, of_merchants)
 
-    await session.execute(
-        insert(Entry),
-        [
-            {
-                "id": new_id("ent"),
-                "transaction_id": transaction.id,
-                "account_id": account_id,
-                "amount": amount,
-                "currency": currency,
-                "created_at": now,
-            }
-            for account_id, amount in moved.items()
-        ],
-    )
+    await repository.add_transaction(session, kind, reference, currency, moved)
