@@ -68,3 +68,45 @@ class Fault(BaseModel):
     currency: str | None = None
     reason: str = "do_not_honour"
     effect: bool = False
+
+
+SettlementFaultKind = Literal[
+    "missing",
+    "additional",
+    "amount",
+    "currency",
+    "duplicate",
+    "day",
+    "truncated",
+    "total",
+    "count",
+    "nonsense",
+    "late",
+]
+
+
+class SettlementFault(BaseModel):
+    """One scripted fault of the PSP's settlement files, in force until it is lifted.
+
+    Of every file, or of that of ``date`` alone:
+
+    - ``missing``, ``duplicate``, ``amount`` (one minor unit more), ``currency`` (another one with
+      as many digits) and ``day`` (the day before): so the movement of ``reference`` is told, in a
+      file that is whole.
+    - ``additional``: a movement of ``type``, ``amount`` and ``currency`` under ``reference``, that
+      never was.
+    - ``truncated``: the file ends after so many ``lines``. ``total`` and ``count``: the trailer's
+      are wrong. ``nonsense``: it is another text altogether.
+    - ``late``: the day is not closed, and answered with ``status``.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: SettlementFaultKind
+    date: str | None = None
+    reference: str | None = None
+    type: Literal["capture", "refund"] = "capture"
+    amount: str = "1.00"
+    currency: str = "EUR"
+    lines: int = Field(default=1, ge=0)
+    status: Literal[404, 409] = 404

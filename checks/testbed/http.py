@@ -25,7 +25,7 @@ class Received:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What is sent back; ``body`` is JSON, or what a fault passes off as such."""
+    """What is sent back; ``body`` is JSON unless ``headers`` say another type."""
 
     status: int
     body: str
@@ -148,11 +148,9 @@ def _received(head: h11.Request, body: bytes) -> Received:
 
 def _write(connection: h11.Connection, answer: Answer) -> bytes:
     body = answer.body.encode()
-    headers = [
-        ("Content-Type", "application/json"),
-        ("Content-Length", str(len(body))),
-        *answer.headers.items(),
-    ]
-    head = h11.Response(status_code=answer.status, headers=headers)
+    headers = {"Content-Type": "application/json", "Content-Length": str(len(body))}
+    head = h11.Response(
+        status_code=answer.status, headers=list((headers | dict(answer.headers)).items())
+    )
     parts = (head, h11.Data(data=body), h11.EndOfMessage())
     return b"".join(connection.send(part) or b"" for part in parts)

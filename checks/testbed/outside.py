@@ -13,9 +13,16 @@ from pydantic import BaseModel, TypeAdapter
 from checks.evidence import JournalEntry
 from checks.testbed.bank import BankConduct, Status
 from checks.testbed.control import Control
-from checks.testbed.faults import Fault, FaultKind, Operation
+from checks.testbed.faults import (
+    Fault,
+    FaultKind,
+    Operation,
+    SettlementFault,
+    SettlementFaultKind,
+)
 from checks.testbed.fx import Telling
 from checks.testbed.lease import Lease
+from checks.testbed.psp_settlements import Movement
 from checks.testbed.simulator import Conduct
 
 _JOURNAL = TypeAdapter(tuple[JournalEntry, ...])
@@ -75,6 +82,19 @@ class Psp(Outside):
     async def told(self, card: str) -> list[dict[str, Any]]:
         """The operations that it has on a card, in order, as notices tell them."""
         return list(await self._call("psp.told", card=card))
+
+    async def moved(self, card: str) -> list[Movement]:
+        """The movements of money on a card, in order, as its settlement files tell them."""
+        return [Movement(**row) for row in await self._call("psp.moved", card=card)]
+
+    async def close(self, day: str) -> None:
+        """Have it close a day, so that there is a settlement file, although it is not over."""
+        await self._call("psp.close", day=day)
+
+    async def settlement_fault(self, kind: SettlementFaultKind, **options: Any) -> str:
+        """Script a fault of its files (``checks.testbed.faults.SettlementFault``); gives its id."""
+        fault = SettlementFault(kind=kind, **options)
+        return str((await self._call("psp.settlement", **_dumped(fault)))["fault"])
 
     async def under_way(self, card: str | None = None) -> int:
         """How many calls (about a card) wait for its answer at this moment."""

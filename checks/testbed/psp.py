@@ -15,10 +15,12 @@ from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import Any
 
-from checks.testbed.faults import Fault, Operation
+from checks.testbed import psp_settlements
+from checks.testbed.faults import Fault, Operation, SettlementFault
 from checks.testbed.http import Answer, Received
 from checks.testbed.journal import Entry
 from checks.testbed.psp_books import Books, Request, refusal
+from checks.testbed.psp_settlements import Movement, Settlements
 from checks.testbed.simulator import Simulator
 
 _PATHS: dict[str, Operation] = {
@@ -55,6 +57,7 @@ class Psp(Simulator):
         self._under_way: list[Entry] = []
         self._script: dict[str, _Scripted] = {}
         self._books = Books()
+        self._settlements = Settlements(self._books.moved)
         self._faults = 0
         self._published: dict[str, str] = {}
 
@@ -70,8 +73,18 @@ class Psp(Simulator):
         """The operations on a card, in order, as notices tell them."""
         return self._books.told(card)
 
-    def script(self, fault: Fault) -> str:
+    def moved(self, card: str) -> list[Movement]:
+        """The movements of money on a card, in order, as settlement files tell them."""
+        return self._books.moved(card)
+
+    def close(self, day: str) -> None:
+        """Have the settlement file of a day from now on, although it is not over."""
+        self._settlements.close(day)
+
+    def script(self, fault: Fault | SettlementFault) -> str:
         """Put a fault in force until it is lifted or has served its times; gives its id."""
+        if isinstance(fault, SettlementFault):
+            return self._settlements.script(fault)
         self._faults += 1
         name = f"{fault.kind}-{self._faults}"
         self._script[name] = _Scripted(fault, fault.times)
@@ -79,6 +92,7 @@ class Psp(Simulator):
 
     def lift(self, name: str | None = None) -> None:
         """End a fault, or all; replies that it withheld are let go."""
+        self._settlements.lift(name)
         for found in [name] if name is not None else list(self._script):
             scripted = self._script.pop(found, None)
             if scripted is not None:
@@ -94,6 +108,8 @@ class Psp(Simulator):
     async def _answer(self, received: Received) -> Answer | None:
         if received.method == "GET" and received.path in self._published:
             return Answer(200, self._published[received.path])
+        if received.method == "GET" and received.path.startswith(psp_settlements.PATH):
+            return await self._settlement(received)
         operation, key, body = self._read(received)
         entry = Entry.of(received, key=key, token=self._books.card(operation, key, body))
         await self._journal.note(entry)
@@ -114,6 +130,14 @@ class Psp(Simulator):
         if scripted.left == 0:
             self._script.pop(name, None)
         return entry.ended(answer)
+
+    async def _settlement(self, received: Received) -> Answer | None:
+        day = received.path.removeprefix(psp_settlements.PATH)
+        entry = Entry.of(received, token=day)
+        await self._journal.note(entry)
+        if received.headers.get("authorization") != f"Bearer {self.api_key}":
+            return entry.ended(refusal(401, "unauthorised", "The API key is wrong."))
+        return entry.ended(self._settlements.answer(day))
 
     def _read(self, received: Received) -> tuple[Operation | None, str | None, Mapping[str, Any]]:
         if received.method == "GET" and received.path.startswith("/v1/operations/"):

@@ -8,11 +8,13 @@ import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from checks.amounts import exponent
 from checks.testbed.faults import Operation
 from checks.testbed.http import Answer
+from checks.testbed.psp_settlements import Movement
 
 _FIRST = {"token", "amount", "currency", "capture", "reference"}
 _FOLLOWING = {"authorisation", "amount", "currency", "reference"}
@@ -36,6 +38,7 @@ class Books:
 
     def __init__(self) -> None:
         self._operations: dict[str, dict[str, Any]] = {}
+        self._times: dict[str, datetime] = {}
         self._fingerprints: dict[str, str] = {}
         self._authorisations: set[str] = set()
         self._cards: dict[str, str] = {}
@@ -68,6 +71,7 @@ class Books:
         done = _operation(request, declined)
         self._fingerprints[key] = _fingerprint(request)
         self._operations[key] = done
+        self._times[key] = datetime.now(UTC)
         self._authorisations.add(done["authorisation"])
         if key in self._cards:
             self._cards.setdefault(done["authorisation"], self._cards[key])
@@ -76,6 +80,15 @@ class Books:
     def told(self, card: str) -> list[dict[str, Any]]:
         """All operations on a card, in order, as notices tell them (contract 9.11)."""
         return [dict(one) for key, one in self._operations.items() if self._cards.get(key) == card]
+
+    def moved(self, card: str | None = None) -> list[Movement]:
+        """The movements of money, in order; those on a card, if one is given."""
+        rows = (
+            Movement.of(one, self._times[key])
+            for key, one in self._operations.items()
+            if card is None or self._cards.get(key) == card
+        )
+        return [row for row in rows if row is not None]
 
     def _look_up(self, key: str | None) -> Answer:
         known = self._operations.get(key or "")

@@ -6,6 +6,7 @@ The other side of each is in ``checks.testbed.outside``.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import asdict
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -13,7 +14,7 @@ from pydantic import TypeAdapter
 from checks.evidence import JournalEntry
 from checks.testbed.bank import BankConduct, Status
 from checks.testbed.errors import TestbedError
-from checks.testbed.faults import Fault
+from checks.testbed.faults import Fault, SettlementFault
 from checks.testbed.fx import Telling
 from checks.testbed.simulator import Conduct, Simulator
 from checks.testbed.testbed import Testbed
@@ -43,6 +44,19 @@ async def _under_way(testbed: Testbed, token: str | None = None) -> int:
 
 async def _operations(testbed: Testbed, card: str) -> list[dict[str, Any]]:
     return testbed.simulators.psp.told(card)
+
+
+async def _moved(testbed: Testbed, card: str) -> list[dict[str, Any]]:
+    return [asdict(row) for row in testbed.simulators.psp.moved(card)]
+
+
+async def _close(testbed: Testbed, day: str) -> None:
+    testbed.simulators.psp.close(day)
+
+
+async def _settlement_fault(testbed: Testbed, **fault: Any) -> dict[str, str]:
+    scripted = SettlementFault.model_validate(fault)
+    return {"fault": testbed.simulators.psp.script(scripted)}
 
 
 async def _tell(testbed: Testbed, base: str, quote: str, telling: Any) -> None:
@@ -97,6 +111,9 @@ METHODS: Mapping[str, Callable[..., Awaitable[Any]]] = {
     "psp.publish": _publish,
     "psp.under_way": _under_way,
     "psp.told": _operations,
+    "psp.moved": _moved,
+    "psp.close": _close,
+    "psp.settlement": _settlement_fault,
     "fx.tell": _tell,
     "bank.conduct": _bank_conduct,
     "bank.become": _become,

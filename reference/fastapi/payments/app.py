@@ -22,6 +22,7 @@ from payments.payments.endpoints import router as payments
 from payments.payouts.endpoints import router as payouts
 from payments.quotes.endpoints import router as quotes
 from payments.refunds.endpoints import router as refunds
+from payments.settlements.endpoints import router as settlements
 from payments.transfers.endpoints import router as transfers
 from payments.webhook_endpoints.endpoints import router as webhook_endpoints
 from payments.webhooks.endpoints import router as webhooks
@@ -65,6 +66,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         events,
         webhook_endpoints,
         webhooks,
+        settlements,
         health,
     )
     for router in routers:

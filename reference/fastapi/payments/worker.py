@@ -22,6 +22,7 @@ from payments.kit.logging import configure, logger
 from payments.kit.settings import Settings, SettingsError
 from payments.operations import reconciliation
 from payments.payouts import submission
+from payments.settlements import service as settlements
 from payments.webhook_endpoints import delivery
 
 DATABASE_CONNECTIONS = 5
@@ -43,6 +44,7 @@ JOBS = (
     Job(submission.of_due),
     Job(relay.of_due, attrgetter("publish_interval_seconds")),
     Job(delivery.of_due, attrgetter("publish_interval_seconds")),
+    Job(settlements.of_due, attrgetter("settlement_interval_seconds")),
     Job(expiry.forget_expired),
 )
 

@@ -5,10 +5,13 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 from testkit import server
+from testkit.settlements import TYPES as MOVING
+from testkit.settlements import Row
 
 TYPES = {"/v1/captures": "capture", "/v1/voids": "void", "/v1/refunds": "refund"}
 
@@ -20,7 +23,8 @@ class FakePsp:
     ``faults`` are used up one a POST, ``fault`` holds until it is lifted: ``500`` and ``429`` do
     nothing, ``drop`` and ``hang`` do it and do not say so, ``nonsense`` does it and babbles.
     ``changed`` overwrites members of every reply, ``declines`` declines, ``hidden`` hides
-    operations from look-ups.
+    operations from look-ups. ``files`` are the settlement files of the days that are closed, and
+    ``asked_for`` the days whose files were asked for.
     """
 
     url: str = ""
@@ -31,6 +35,9 @@ class FakePsp:
     hidden: bool = False
     journal: list[tuple[str, str, dict[str, Any]]] = field(default_factory=list)
     books: dict[str, dict[str, Any]] = field(default_factory=dict)
+    done_at: dict[str, datetime] = field(default_factory=dict)
+    files: dict[str, str] = field(default_factory=dict)
+    asked_for: list[str] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
     released: threading.Event = field(default_factory=threading.Event)
 
@@ -39,6 +46,7 @@ class FakePsp:
         self.faults, self.fault, self.changed = [], None, {}
         self.declines = self.hidden = False
         self.journal = []
+        self.files, self.asked_for = {}, []
         self.released.set()
         self.released = threading.Event()
 
@@ -51,12 +59,20 @@ class FakePsp:
         asked = self.keys()
         return [o for key, o in self.books.items() if key in asked and o["type"] == kind]
 
+    def rows(self) -> list[Row]:
+        """The rows of what was moved since the reset, in order."""
+        moved = [o for key, o in self.books.items() if key in self.keys() and o["type"] in MOVING]
+        return [
+            Row.of(o, self.done_at[o["reference"]]) for o in moved if o["status"] == "succeeded"
+        ]
+
     def perform(self, path: str, key: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         """Do an operation, or tell of it again."""
         with self.lock:
             if key not in self.books:
                 first = "sale" if body.get("capture") else "authorisation"
                 number = len(self.books)
+                self.done_at[body["reference"]] = datetime.now(UTC)
                 self.books[key] = {
                     "id": f"op_{number}",
                     "type": TYPES.get(path, first),
@@ -90,8 +106,11 @@ class _Handler(BaseHTTPRequestHandler):
             self._misbehave(fault, *psp.perform(self.path, key, body))
 
     def do_GET(self) -> None:
-        """A look-up."""
+        """A look-up, or a settlement file."""
         psp = self.psp
+        if self.path.startswith("/v1/settlements/"):
+            self._settlement(self.path.rpartition("/")[2])
+            return
         found = psp.books.get(self.path.rpartition("/")[2])
         if psp.fault == "500":
             self._reply(500, {})
@@ -99,6 +118,18 @@ class _Handler(BaseHTTPRequestHandler):
             self._reply(404, {"error": "not_found"})
         else:
             self._misbehave(psp.fault, 200, found | psp.changed)
+
+    def _settlement(self, day: str) -> None:
+        psp = self.psp
+        psp.asked_for.append(day)
+        if psp.fault == "500":
+            self._reply(500, {})
+        elif psp.fault in ("drop", "hang"):
+            self._misbehave(psp.fault, 200, {})
+        elif day not in psp.files:
+            self._reply(404, {"error": "not_closed"})
+        else:
+            self._send(200, psp.files[day].encode())
 
     def _misbehave(self, fault: str | None, status: int, answer: dict[str, Any]) -> None:
         if fault == "drop":

@@ -174,6 +174,7 @@ def environment(
         "CLAIM_LEASE_SECONDS": "0.6",
         "BREAKER_FAILURES": "1000",
         "RECONCILE_INTERVAL_SECONDS": "0.05",
+        "SETTLEMENT_AFTER_SECONDS": "0",
         "AUTH_LOCKOUT_SECONDS": "1",
         "LOG_LEVEL": "info",
     }

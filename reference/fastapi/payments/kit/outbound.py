@@ -44,18 +44,18 @@ def open_client(url: str, api_key: SecretStr) -> httpx.AsyncClient:
     )
 
 
-async def whole(response: httpx.Response) -> bytes:
+async def whole(response: httpx.Response, limit: int = MAX_REPLY_BYTES) -> bytes:
     """The body of a streamed reply.
 
     Raises:
-        EndlessReplyError: it is longer than 64 KiB.
+        EndlessReplyError: it is longer than so many bytes.
     """
-    content = b""
+    content = bytearray()
     async for chunk in response.aiter_raw():
         content += chunk
-        if len(content) > MAX_REPLY_BYTES:
+        if len(content) > limit:
             raise EndlessReplyError("endless reply")
-    return content
+    return bytes(content)
 
 
 async def ask(
@@ -67,8 +67,9 @@ async def ask(
     key: str | None = None,
     body: Mapping[str, object] | None = None,
     parameters: Mapping[str, str] | None = None,
+    limit: int = MAX_REPLY_BYTES,
 ) -> Reply:
-    """One request and its whole reply, within so many seconds.
+    """One request and its whole reply, of so many bytes at most, within so many seconds.
 
     Raises:
         UnansweredError: a time-out, a dropped connection, or a reply without end.
@@ -79,7 +80,8 @@ async def ask(
             asyncio.timeout(seconds),
             http.stream(method, path, headers=headers, json=body, params=parameters) as response,
         ):
-            return Reply(response.status_code, await whole(response), retry_after(response))
+            content = await whole(response, limit)
+            return Reply(response.status_code, content, retry_after(response))
     except (httpx.HTTPError, httpx.StreamError, TimeoutError, OSError) as error:
         raise UnansweredError(type(error).__name__) from None
 

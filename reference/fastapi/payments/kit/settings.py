@@ -78,6 +78,8 @@ class Settings(BaseModel):
     payout_poll_seconds: Seconds = 60
     sca_code_seconds: Seconds = 300
     webhook_tolerance_seconds: Seconds = 300
+    settlement_after_seconds: Annotated[float, Field(ge=0, le=86_400)] = 3600
+    settlement_interval_seconds: Seconds = 300
 
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 

@@ -7,7 +7,7 @@ from math import ceil
 import httpx
 
 from payments.kit.logging import logger
-from payments.kit.outbound import Reply, open_client, retry_after, whole
+from payments.kit.outbound import Reply, ask, open_client, retry_after, whole
 from payments.kit.problems import Problem
 from payments.kit.settings import Settings
 from payments.psp import replies
@@ -77,6 +77,16 @@ class PspClient:
             outcome = replies.of_look_up(instruction, reply) if isinstance(reply, Reply) else reply
             call.fault = _is_fault(outcome)
         return outcome
+
+    async def download(self, path: str, *, seconds: float, limit: int) -> Reply:
+        """A file of at most so many bytes; the breaker does not hear of it.
+
+        How a file is served says nothing about whether payments can be taken.
+
+        Raises:
+            UnansweredError: no whole reply came in time.
+        """
+        return await ask(self._http, "GET", path, seconds=seconds, limit=limit)
 
     async def _attempt(self, instruction: Instruction, deadline: float) -> Outcome:
         with self._breaker.call() as call:
