@@ -16,6 +16,7 @@ from checks.amounts import Money
 from checks.client import UNSET, Answer, Client
 from checks.connections import Connections
 from checks.fresh import Fresh
+from checks.lists import walk
 from checks.losers import carried_out
 from checks.shapes import (
     Account,
@@ -23,7 +24,6 @@ from checks.shapes import (
     Deposit,
     Entry,
     MerchantAccount,
-    Page,
     Payment,
     Quote,
     Refund,
@@ -34,11 +34,6 @@ from checks.verdicts import Broken
 
 #: What a merchant's account holds unless a check says otherwise: 10,000.00.
 FUNDS = 1_000_000
-
-_PAGE = 100
-
-#: Pages after which a list counts as endless.
-_PAGES = 50
 
 
 class Login:
@@ -193,21 +188,9 @@ class Merchant:
         async for answer, item in self.walk(path):
             yield answer.read_value(item, Entry)
 
-    async def walk(
-        self, path: str, *, limit: int = _PAGE, **params: str
-    ) -> AsyncIterator[tuple[Answer, dict[str, object]]]:
-        """All items of a list, page by page, each with the answer that it came in."""
-        query = "&".join(f"{name}={value}" for name, value in {"limit": limit, **params}.items())
-        joint, cursor = "&" if "?" in path else "?", ""
-        for _ in range(_PAGES):
-            answer = (await self.get(f"{path}{joint}{query}{cursor}")).expect(200)
-            page = answer.read(Page)
-            for item in page.data:
-                yield answer, item
-            if page.next_cursor is None:
-                return
-            cursor = f"&cursor={page.next_cursor}"
-        raise Broken(f"GET {path} still had a next page after {_PAGES} pages.")
+    def walk(self, path: str, **options: Any) -> AsyncIterator[tuple[Answer, dict[str, object]]]:
+        """All items of a list (``checks.lists.walk``)."""
+        return walk(self.owner, path, **options)
 
     # Transfers ----------------------------------------------------------------------------------
 

@@ -21,7 +21,7 @@ async def compare(holder: Holder) -> None:
     async with holder.step() as step:
         step.settlement.status = SettlementStatus.COMPARING.value
         step.settlement.comparisons += 1
-    line: int | None = 0
+        line = await _compare_rows(step, 0)
     while line is not None:
         async with holder.step() as step:
             line = await _compare_rows(step, line)
@@ -37,8 +37,6 @@ async def _compare_rows(step: Step, line: int) -> int | None:
     """Compare some rows after a line; the last one's, or None if there are no more."""
     day = step.settlement.id
     rows = await repository.rows_after(step.session, day, line, BATCH)
-    if not rows:
-        return None
     references = {row.reference for row in rows}
     ours = await books.booked(step.session, references)
     elsewhere = await repository.days_of(step.session, references, but=day)
@@ -49,7 +47,7 @@ async def _compare_rows(step: Step, line: int) -> int | None:
         if kind is not None:
             found.append(Found(day, kind, row, booked))
     await differences.note(step.session, found, step.settlement.comparisons)
-    return rows[-1].line
+    return rows[-1].line if len(rows) == BATCH else None
 
 
 async def _look_for_missing(holder: Holder) -> set[str]:

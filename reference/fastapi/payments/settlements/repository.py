@@ -93,11 +93,6 @@ async def claim_one(session: AsyncSession, day: str, lease_seconds: float) -> bo
     return bool(await claim(session, Settlement, Settlement.id == day, lease_seconds, limit=1))
 
 
-async def claimed_until(session: AsyncSession, day: str) -> datetime | None:
-    """Until when somebody is at a day's."""
-    return await session.scalar(select(Settlement.claimed_until).where(Settlement.id == day))
-
-
 async def lock(session: AsyncSession, day: str) -> Settlement | None:
     """A settlement that nobody else changes meanwhile; differences may refer to it."""
     return await session.scalar(

@@ -27,7 +27,7 @@ from payments.settlements import repository
 from payments.settlements.holding import LEASE_SECONDS, Holder
 from payments.settlements.looks import in_vain, needs_file
 from payments.settlements.matching import compare
-from payments.settlements.models import SettlementStatus
+from payments.settlements.models import Settlement, SettlementStatus
 
 AT_ONCE = 2
 BATCH = 500
@@ -56,36 +56,35 @@ async def fetch(context: Context, day: str) -> None:
             raise Problem(422, "future_date", "The day has not begun.")
         await repository.begin(uow.session, day)
         claimed = await repository.claim_one(uow.session, day, LEASE_SECONDS)
-    if not claimed:
+        settlement = await repository.get(uow.session, day)
+    if settlement is None or not claimed:
         raise Problem(
             409,
             "fetch_in_progress",
             "The day's file is being asked for or compared.",
             retry_after=RETRY_SECONDS,
         )
-    async with _hold(context, day) as holder:
+    async with _hold(context, settlement) as holder:
         await _bring(holder)
 
 
 async def _look(context: Context, day: str) -> None:
     """Bring the file of a claimed day, or compare again the one that is held."""
-    uow = context.database.unit_of_work()
-    async with uow:
+    async with context.database.unit_of_work() as uow:
         settlement = await repository.get(uow.session, day)
-    async with _hold(context, day) as holder:
-        if settlement is None or needs_file(settlement):
+    if settlement is None:
+        raise LookupError("a settlement that was claimed is gone")
+    async with _hold(context, settlement) as holder:
+        if needs_file(settlement):
             await _bring(holder)
         else:
             await compare(holder)
 
 
 @asynccontextmanager
-async def _hold(context: Context, day: str) -> AsyncIterator[Holder]:
+async def _hold(context: Context, settlement: Settlement) -> AsyncIterator[Holder]:
     """Hold a claimed day; it is let go at once if something fails."""
-    uow = context.database.unit_of_work()
-    async with uow:
-        until = await repository.claimed_until(uow.session, day)
-    holder = Holder(context, day, until)
+    holder = Holder(context, settlement.id, settlement.claimed_until)
     try:
         yield holder
     except Exception:
@@ -98,8 +97,7 @@ async def _hold(context: Context, day: str) -> AsyncIterator[Holder]:
 async def _bring(holder: Holder) -> None:
     """Ask for a day's file; a whole one is kept and compared, any other changes nothing."""
     async with holder.step() as step:
-        asked_at = await clock.now(step.session)
-        day = step.settlement.day
+        day, asked_at = step.settlement.day, await clock.now(step.session)
     try:
         file = await SettlementFile.ask(holder.context.psp, day)
         totals = await asyncio.to_thread(file.totals)

@@ -1,0 +1,31 @@
+"""Lists, read page by page (contract 1.13)."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from checks.client import Answer, Client
+from checks.shapes import Page
+from checks.verdicts import Broken
+
+_PAGE = 100
+
+#: Pages after which a list counts as endless.
+_PAGES = 50
+
+
+async def walk(
+    client: Client, path: str, *, limit: int = _PAGE, **params: str
+) -> AsyncIterator[tuple[Answer, dict[str, object]]]:
+    """All items of a list, each with the answer that it came in; raises ``Broken`` if endless."""
+    query = "&".join(f"{name}={value}" for name, value in {"limit": limit, **params}.items())
+    joint, cursor = "&" if "?" in path else "?", ""
+    for _ in range(_PAGES):
+        answer = (await client.get(f"{path}{joint}{query}{cursor}")).expect(200)
+        page = answer.read(Page)
+        for item in page.data:
+            yield answer, item
+        if page.next_cursor is None:
+            return
+        cursor = f"&cursor={page.next_cursor}"
+    raise Broken(f"GET {path} still had a next page after {_PAGES} pages.")
