@@ -82,13 +82,18 @@ def upgrade() -> None:
     )
     listed = ["settlement_id", "created_at", "id"]
     op.create_index("settlement_differences_list_idx", "settlement_differences", listed)
-    for status, resolved in (("open", "IS NULL"), ("resolved", "IS NOT NULL")):
-        op.create_index(
-            f"settlement_differences_{status}_idx",
-            "settlement_differences",
-            listed,
-            postgresql_where=sa.text(f"resolved_at {resolved}"),
-        )
+    op.create_index(
+        "settlement_differences_open_idx",
+        "settlement_differences",
+        listed,
+        postgresql_where=sa.text("resolved_at IS NULL"),
+    )
+    op.create_index(
+        "settlement_differences_resolved_idx",
+        "settlement_differences",
+        listed,
+        postgresql_where=sa.text("resolved_at IS NOT NULL"),
+    )
     op.create_index(
         "settlement_differences_missing_idx",
         "settlement_differences",
