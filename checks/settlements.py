@@ -154,8 +154,8 @@ async def expect_differences(
     due = Counter((kind, reference) for reference, kind in wanted.items())
     if listed != due:
         raise Broken(
-            f"Of its own movements {_said(listed)} are listed as {status}; the file was wrong in"
-            f" {_said(due)}."
+            f"The differences that are {status} lack {_said(due - listed)}, and there is"
+            f" {_said(listed - due)} beyond what the file was wrong in."
         )
     return found
 
