@@ -86,7 +86,8 @@ async def main() -> None:
         results = await asyncio.gather(working, stopping, return_exceptions=True)
         await context.close()
     if isinstance(results[0], Exception):
-        raise results[0]
+        logger().error("worker_failed", exc_info=results[0])
+        sys.exit(1)
     logger().info("worker_stopped")
 
 

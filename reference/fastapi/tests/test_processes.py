@@ -3,40 +3,16 @@
 import asyncio
 import os
 import signal
-import socket
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 
 import httpx
 import pytest
 
 from testkit.api import Merchant, money, new_key
-from testkit.processes import PATIENCE, PROJECT, process
+from testkit.processes import PATIENCE, PROJECT, process, replica_process
 from testkit.psp import FakePsp
-
-
-@asynccontextmanager
-async def replica(
-    environment: dict[str, str],
-) -> AsyncIterator[tuple[subprocess.Popen[bytes], httpx.AsyncClient]]:
-    """A replica in a process of its own."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    service = ("-m", "uvicorn", "payments.app:create_app", "--factory", "--no-access-log")
-    with process(environment, *service, "--port", str(port)) as running:
-        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=20) as http:
-            async with asyncio.timeout(PATIENCE):
-                while True:
-                    try:
-                        assert (await http.get("/readyz")).status_code == 200
-                        break
-                    except httpx.TransportError:
-                        assert running.poll() is None
-                        await asyncio.sleep(0.05)
-            yield running, http
 
 
 @pytest.fixture
@@ -50,7 +26,7 @@ async def killed_while_paying(
 ) -> str:
     """Kill a replica that has asked the PSP, which did it and did not say so; the key."""
     key = new_key()
-    async with replica(patient) as (running, http):
+    async with replica_process(patient) as (running, http):
         fake_psp.fault = "hang"
         paying = asyncio.create_task(merchant.on(http).post("/v1/payments", body, key))
         async with asyncio.timeout(PATIENCE):

@@ -1,12 +1,15 @@
 """Structured logs: one JSON object a line, on standard output.
 
-Only what a call names is logged; bodies, headers, query strings and raw paths never are.
+Only what a call names is logged, and of that what ``redaction`` allows; bodies, headers, query
+strings and raw paths never are.
 """
 
 import logging
 import sys
 
 import structlog
+
+from payments.kit.redaction import exceptions_by_type, library_line, only_allowed
 
 LEVELS = {
     "debug": logging.DEBUG,
@@ -26,7 +29,8 @@ def configure(level: str) -> None:
     structlog.configure(
         processors=[
             *shared,
-            structlog.processors.format_exc_info,
+            exceptions_by_type,
+            only_allowed,
             structlog.processors.JSONRenderer(),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
@@ -38,14 +42,16 @@ def configure(level: str) -> None:
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
             processors=[
-                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                structlog.processors.format_exc_info,
+                library_line,
+                exceptions_by_type,
+                only_allowed,
                 structlog.processors.JSONRenderer(),
             ],
         )
     )
     root = logging.getLogger()
     root.handlers = [handler]
+    logging.captureWarnings(capture=True)
     root.setLevel(LEVELS[level])
     for name in ("uvicorn", "uvicorn.error"):
         logging.getLogger(name).handlers = []
