@@ -10,6 +10,7 @@ from fastapi import FastAPI
 
 from payments.access.endpoints import router as access
 from payments.accounts.endpoints import router as accounts
+from payments.audit.endpoints import router as audit
 from payments.dependencies import build_context
 from payments.deposits.endpoints import router as deposits
 from payments.events.endpoints import router as events
@@ -23,6 +24,7 @@ from payments.payouts.endpoints import router as payouts
 from payments.quotes.endpoints import router as quotes
 from payments.refunds.endpoints import router as refunds
 from payments.settlements.endpoints import router as settlements
+from payments.telemetry.endpoints import router as metrics
 from payments.transfers.endpoints import router as transfers
 from payments.webhook_endpoints.endpoints import router as webhook_endpoints
 from payments.webhooks.endpoints import router as webhooks
@@ -50,10 +52,11 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         lifespan=lifespan,
         openapi_url=None,
         redirect_slashes=False,
+        telemetry=context.telemetry.of_requests(),
     )
     app.state.context = context
     app.add_middleware(JsonBody)
-    app.add_middleware(RequestLog)
+    app.add_middleware(RequestLog, count=context.telemetry.metrics.request)
     routers = (
         access,
         accounts,
@@ -67,10 +70,13 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         webhook_endpoints,
         webhooks,
         settlements,
+        audit,
         health,
+        metrics,
     )
     for router in routers:
         app.include_router(router)
     problems.install(app, [route for router in routers for route in router.routes])
+    context.telemetry.install(app)
     gc.freeze()
     return app

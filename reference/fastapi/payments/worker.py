@@ -23,6 +23,7 @@ from payments.kit.settings import Settings, SettingsError
 from payments.operations import reconciliation
 from payments.payouts import submission
 from payments.settlements import service as settlements
+from payments.telemetry.measurement import Measurement
 from payments.webhook_endpoints import delivery
 
 DATABASE_CONNECTIONS = 5
@@ -51,7 +52,24 @@ JOBS = (
 
 async def work(context: Context, stop: asyncio.Event) -> None:
     """Do what is due, again and again until told to stop; no job waits for another's party."""
-    await asyncio.gather(*(_repeat(job, context, stop) for job in JOBS))
+    await asyncio.gather(*(_repeat(job, context, stop) for job in (*JOBS, *_measuring(context))))
+
+
+def _measuring(context: Context) -> tuple[Job, ...]:
+    """The job of telling metrics, where they are asked for.
+
+    Raises:
+        SettingsError: there is no listening at that address.
+    """
+    host, port = context.settings.metrics_host, context.settings.metrics_port
+    if not port:
+        return ()
+    try:
+        context.telemetry.metrics.serve(host, port)
+    except OSError as error:
+        raise SettingsError(f"METRICS_PORT: no listening at {host}:{port}: {error}") from None
+    measurement = Measurement(context.telemetry.metrics)
+    return (Job(measurement.take, attrgetter("metrics_interval_seconds")),)
 
 
 async def _repeat(job: Job, context: Context, stop: asyncio.Event) -> None:
@@ -85,6 +103,8 @@ async def main() -> None:
             task.cancel()
         results = await asyncio.gather(working, stopping, return_exceptions=True)
         await context.close()
+    if isinstance(results[0], SettingsError):
+        raise results[0]
     if isinstance(results[0], Exception):
         logger().error("worker_failed", exc_info=results[0])
         sys.exit(1)

@@ -38,6 +38,7 @@ class FakePsp:
     done_at: dict[str, datetime] = field(default_factory=dict)
     files: dict[str, str] = field(default_factory=dict)
     asked_for: list[str] = field(default_factory=list)
+    traces: list[str | None] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
     released: threading.Event = field(default_factory=threading.Event)
 
@@ -45,7 +46,7 @@ class FakePsp:
         """Lift every fault and forget the journal; the books stay."""
         self.faults, self.fault, self.changed = [], None, {}
         self.declines = self.hidden = False
-        self.journal = []
+        self.journal, self.traces = [], []
         self.files, self.asked_for = {}, []
         self.released.set()
         self.released = threading.Event()
@@ -95,6 +96,7 @@ class _Handler(BaseHTTPRequestHandler):
         psp, key = self.psp, self.headers["Idempotency-Key"]
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         psp.journal.append((self.path, key, body))
+        psp.traces.append(self.headers["traceparent"])
         fault = psp.faults.pop(0) if psp.faults else psp.fault
         if fault == "500":
             self._reply(500, {})

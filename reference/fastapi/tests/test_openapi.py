@@ -49,6 +49,7 @@ def test_members_agree(contract: dict[str, Any], settings: Settings) -> None:
     described = contract["components"]["schemas"]
     names = {
         "AccountOut": "Account",
+        "AuditRecordOut": "AuditRecord",
         "BalanceOut": "Balance",
         "ClientOut": "Client",
         "DepositOut": "Deposit",

@@ -5,7 +5,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "0011_settlements"
-down_revision = "0009_webhook_endpoints"
+down_revision = "0010_audit"
 branch_labels = None
 depends_on = None
 

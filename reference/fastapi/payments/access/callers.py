@@ -40,11 +40,12 @@ async def _authenticate(context: ContextOf, credentials: _Credentials) -> Caller
 _Authenticated = Annotated[Caller | Administrator, Depends(_authenticate)]
 
 
-def _role(*sufficient: Role) -> Callable[[Caller | Administrator], Awaitable[Caller]]:
-    async def require(caller: _Authenticated) -> Caller:
+def _role(*sufficient: Role) -> Callable[..., Awaitable[Caller]]:
+    async def require(caller: _Authenticated, context: ContextOf) -> Caller:
         if not isinstance(caller, Caller) or caller.role not in sufficient:
             raise _forbidden()
         structlog.contextvars.bind_contextvars(merchant=caller.merchant_id, client=caller.client_id)
+        context.limits.ensure(caller.client_id)
         return caller
 
     return require

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 
 from payments.access import service
 from payments.access.callers import Admin, Owner
@@ -18,6 +18,8 @@ from payments.access.schemas import (
     TokenOut,
     TokenRequest,
 )
+from payments.audit import log as audit
+from payments.audit.models import Action
 from payments.dependencies import ContextOf, Uow
 from payments.kit.ids import path_id
 from payments.kit.pagination import DEFAULT_LIMIT, Cursor, Limit, ListOf, Page
@@ -33,12 +35,18 @@ async def create_merchant(_: Admin, body: MerchantCreate, uow: Uow) -> MerchantO
     """Create a merchant with its first owner."""
     async with uow:
         merchant, owner, secret = await service.create_merchant(uow.session, body.name)
+        await audit.note_administrator(
+            uow.session, merchant.id, Action.MERCHANT_CREATED, merchant.id, owner=owner.id
+        )
     return MerchantOut.of(merchant, ClientWithSecret.revealing(owner, secret))
 
 
 @router.post("/v1/token", responses=refusals(400, 401, 413, 415, 422, 429, 503))
-async def issue_token(body: TokenRequest, context: ContextOf, uow: Uow) -> TokenOut:
+async def issue_token(
+    request: Request, body: TokenRequest, context: ContextOf, uow: Uow
+) -> TokenOut:
     """Exchange a client's secret for an access token."""
+    context.limits.ensure(request.client.host if request.client is not None else "")
     async with uow:
         caller = await service.authenticate(
             uow.session, context.settings, body.client_id, body.client_secret
@@ -63,6 +71,7 @@ async def create_client(caller: Owner, body: ClientCreate, uow: Uow) -> ClientWi
         client, secret = await service.create_client(
             uow.session, caller.merchant_id, body.name, body.role, created_by=caller.client_id
         )
+        await audit.note(uow.session, caller, Action.CLIENT_CREATED, client.id, role=client.role)
     return ClientWithSecret.revealing(client, secret)
 
 
@@ -88,4 +97,5 @@ async def delete_client(caller: Owner, client_id: ClientId, uow: Uow) -> Respons
     """Delete a client."""
     async with uow:
         await service.delete_client(uow.session, caller, client_id)
+        await audit.note(uow.session, caller, Action.CLIENT_DELETED, client_id)
     return Response(status_code=204)

@@ -8,6 +8,8 @@ from payments.access.callers import Operator, Viewer
 from payments.accounts import service
 from payments.accounts.repository import NEWEST_FIRST, AccountRepository
 from payments.accounts.schemas import AccountCreate, AccountOut, AccountRename
+from payments.audit import log as audit
+from payments.audit.models import Action
 from payments.dependencies import ContextOf, Uow
 from payments.kit.ids import path_id
 from payments.kit.pagination import DEFAULT_LIMIT, Cursor, Limit, ListOf, Page
@@ -71,6 +73,7 @@ async def rename_account(
     """Rename an account."""
     async with uow:
         account = await service.rename(uow.session, caller, account_id, body.name, if_match)
+        await audit.note(uow.session, caller, Action.ACCOUNT_RENAMED, account_id, name=account.name)
     response.headers["ETag"] = f'"{account.version}"'
     return AccountOut.of(account)
 

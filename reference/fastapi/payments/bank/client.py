@@ -3,7 +3,7 @@
 from payments.bank import replies
 from payments.bank.protocol import Ambiguous, NotDone, Order, Outcome
 from payments.kit.logging import logger
-from payments.kit.outbound import Reply, UnansweredError, ask, open_client
+from payments.kit.outbound import Reply, UnansweredError, Watch, ask, open_client, unwatched
 from payments.kit.settings import Settings
 
 CALL_SECONDS = 2.0
@@ -13,9 +13,9 @@ NOWHERE_SECONDS = 60.0
 class BankClient:
     """The bank, as this process reaches it. Without an address nothing is done."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, watch: Watch = unwatched) -> None:
         url, key = settings.bank_url, settings.bank_api_key
-        self._http = open_client(url, key) if url else None
+        self._http = open_client(url, key, watch) if url else None
 
     async def close(self) -> None:
         """Close the connections."""

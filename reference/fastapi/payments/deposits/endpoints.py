@@ -1,8 +1,12 @@
 """Deposits over HTTP."""
 
 from fastapi import APIRouter, Response
+from sqlalchemy import select
 
 from payments.access.callers import Admin
+from payments.accounts.models import Account
+from payments.audit.log import note_administrator
+from payments.audit.models import Action
 from payments.dependencies import Uow
 from payments.deposits import service
 from payments.deposits.schemas import DepositCreate, DepositOut
@@ -21,4 +25,14 @@ async def create_deposit(_: Admin, body: DepositCreate, key: AdminKey, uow: Uow)
         if claim.answer is not None:
             return claim.answer.replay()
         deposit = await service.deposit(uow.session, body)
-        return await idempotency.answer(uow.session, key, 201, DepositOut.of(deposit))
+        shown = DepositOut.of(deposit)
+        owner = select(Account.merchant_id).where(Account.id == deposit.account_id)
+        await note_administrator(
+            uow.session,
+            owner.scalar_subquery(),
+            Action.DEPOSIT_CREATED,
+            deposit.id,
+            account=shown.account,
+            amount=shown.amount.model_dump(),
+        )
+        return await idempotency.answer(uow.session, key, 201, shown)

@@ -4,7 +4,7 @@ from http import HTTPStatus
 
 from payments.fx.rates import Rate
 from payments.kit.logging import logger
-from payments.kit.outbound import UnansweredError, ask, open_client
+from payments.kit.outbound import UnansweredError, Watch, ask, open_client, unwatched
 from payments.kit.problems import RETRY_SECONDS, Problem
 from payments.kit.settings import Settings
 
@@ -14,8 +14,9 @@ DEADLINE_SECONDS = 2.0
 class FxClient:
     """The FX provider, as this process reaches it. Without an address there are no rates."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._http = open_client(settings.fx_url, settings.fx_api_key) if settings.fx_url else None
+    def __init__(self, settings: Settings, watch: Watch = unwatched) -> None:
+        url, key = settings.fx_url, settings.fx_api_key
+        self._http = open_client(url, key, watch) if url else None
 
     async def close(self) -> None:
         """Close the connections."""

@@ -180,3 +180,14 @@ def sqlstate(error: DBAPIError) -> str | None:
     """PostgreSQL's five-character code of a failure, if it has one."""
     code = getattr(error.orig, "sqlstate", None)
     return code if isinstance(code, str) else None
+
+
+def listen(database: Database, name: str, listener: Any) -> None:
+    """Have a listener told what happens at the engine or in its pool, by SQLAlchemy's names."""
+    event.listen(database._engine.sync_engine, name, listener)
+
+
+def connections_in_use(database: Database) -> int:
+    """How many connections of the pool are in use now."""
+    pool: Any = database._engine.pool
+    return int(pool.checkedout())

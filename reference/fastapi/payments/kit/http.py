@@ -1,8 +1,11 @@
 """What holds for every request: an id, one line of log, no surprise, and a bounded JSON body."""
 
+import json
 import re
 import secrets
 import time
+from http import HTTPStatus
+from typing import Protocol
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
@@ -12,14 +15,32 @@ from payments.kit.logging import logger
 from payments.kit.problems import Problem
 
 MAX_BODY_BYTES = 64 * 1024
+REPLAYED_HEADER = "Idempotency-Replayed"
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+
+
+class Count(Protocol):
+    """Counts a request that was answered, in so many seconds; ``code`` is that of its problem."""
+
+    def __call__(
+        self,
+        method: str,
+        route: str | None,
+        status: int,
+        seconds: float,
+        *,
+        code: str | None,
+        replayed: bool,
+    ) -> None:
+        """Count it."""
 
 
 class RequestLog:
     """Gives each request an id, logs how it ended, and answers what nobody foresaw with 500."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, count: Count) -> None:
         self._app = app
+        self._count = count
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -29,14 +50,19 @@ class RequestLog:
         given = Headers(scope=scope).get("x-request-id", "")
         request_id = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
         status = 0
+        replayed = False
+        code: str | None = None
 
         async def send_with_id(message: Message) -> None:
-            nonlocal status
+            nonlocal status, replayed, code
             if message["type"] == "http.response.start":
                 status = message["status"]
                 headers = MutableHeaders(scope=message)
                 headers["X-Request-Id"] = request_id
                 headers["Cache-Control"] = "no-store"
+                replayed = REPLAYED_HEADER in headers
+            elif status >= HTTPStatus.BAD_REQUEST and code is None:
+                code = _code_of(message.get("body", b""))
             await send(message)
 
         started = time.perf_counter()
@@ -50,12 +76,16 @@ class RequestLog:
                 unforeseen = Problem(500, "internal_error", "Something went wrong on our side.")
                 await unforeseen.response()(scope, receive, send_with_id)
         finally:
+            seconds = time.perf_counter() - started
+            method, route = scope["method"], getattr(scope.get("route"), "path", None)
+            self._count(method, route, status, seconds, code=code, replayed=replayed)
             logger().info(
                 "request",
-                method=scope["method"],
-                route=getattr(scope.get("route"), "path", None),
+                method=method,
+                route=route,
                 status=status,
-                milliseconds=round((time.perf_counter() - started) * 1000, 1),
+                code=code,
+                milliseconds=round(seconds * 1000, 1),
             )
 
 
@@ -97,6 +127,14 @@ class JsonBody:
             return {"type": "http.request", "body": body, "more_body": False}
 
         await self._app(scope, receive_again, send)
+
+
+def _code_of(problem: bytes) -> str | None:
+    try:
+        code = json.loads(problem)["code"]
+    except (ValueError, LookupError, TypeError):
+        return None
+    return str(code)
 
 
 def _is_json(content_type: str) -> bool:

@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import httpx
@@ -30,8 +30,18 @@ class EndlessReplyError(httpx.StreamError):
     """The other side sent more than any reply of its protocol is long."""
 
 
-def open_client(url: str, api_key: SecretStr) -> httpx.AsyncClient:
+Watch = Callable[[httpx.AsyncBaseTransport], httpx.AsyncBaseTransport]
+"""Sees the exchanges with one outside party."""
+
+
+def unwatched(transport: httpx.AsyncBaseTransport) -> httpx.AsyncBaseTransport:
+    """Let nobody see them."""
+    return transport
+
+
+def open_client(url: str, api_key: SecretStr, watch: Watch = unwatched) -> httpx.AsyncClient:
     """A client of one outside party, with its key and a bounded pool."""
+    limits = httpx.Limits(max_connections=100, max_keepalive_connections=20)
     return httpx.AsyncClient(
         base_url=url.rstrip("/"),
         headers={
@@ -39,7 +49,7 @@ def open_client(url: str, api_key: SecretStr) -> httpx.AsyncClient:
             "Accept-Encoding": "identity",
         },
         timeout=httpx.Timeout(READ_SECONDS, connect=CONNECT_SECONDS),
-        limits=httpx.Limits(max_connections=100, max_keepalive_connections=20),
+        transport=watch(httpx.AsyncHTTPTransport(limits=limits, trust_env=False)),
         trust_env=False,
     )
 

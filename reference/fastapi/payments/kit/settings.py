@@ -31,6 +31,9 @@ class Settings(BaseModel):
     ``fx_max_deviation`` is a share, ``payout_daily_limit`` in minor units of each currency. Without
     ``fx_url`` there are no quotes, without ``notifier_url`` no approvals of payouts, and without
     ``bank_url`` approved payouts wait. Without ``broker_url`` events are published to the database.
+    ``rate_limit_per_second`` is of each client and each address at each replica, and 0 none.
+    At ``metrics_port``, if it is not 0, the worker tells its metrics; without
+    ``otel_exporter_otlp_endpoint`` there are no traces.
     """
 
     model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
@@ -46,6 +49,9 @@ class Settings(BaseModel):
     auth_max_failures: Count = 10
     auth_lockout_seconds: Seconds = 5
     access_token_seconds: Annotated[int, Field(ge=1, le=900)] = 600
+
+    rate_limit_per_second: Annotated[float, Field(ge=0, le=100_000)] = 0
+    rate_limit_burst: Annotated[int, Field(ge=1, le=1_000_000)] = 100
 
     claim_lease_seconds: Seconds = 2
     fee_bps: Annotated[int, Field(ge=0, le=10_000)] = 150
@@ -80,6 +86,12 @@ class Settings(BaseModel):
     webhook_tolerance_seconds: Seconds = 300
     settlement_after_seconds: Annotated[float, Field(ge=0, le=86_400)] = 3600
     settlement_interval_seconds: Seconds = 300
+
+    metrics_host: str = Field(default="127.0.0.1", min_length=1)
+    metrics_port: Annotated[int, Field(ge=0, le=65_535)] = 0
+    metrics_interval_seconds: Seconds = 15
+    otel_exporter_otlp_endpoint: Address = ""
+    otel_service_name: str = "payments"
 
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 

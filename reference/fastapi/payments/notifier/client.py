@@ -5,7 +5,7 @@ from http import HTTPStatus
 from payments.bank.protocol import Payee
 from payments.kit.logging import logger
 from payments.kit.money import decimal_string
-from payments.kit.outbound import UnansweredError, ask, open_client
+from payments.kit.outbound import UnansweredError, Watch, ask, open_client, unwatched
 from payments.kit.problems import RETRY_SECONDS, Problem
 from payments.kit.settings import Settings
 
@@ -15,9 +15,9 @@ CALL_SECONDS = 2.0
 class NotifierClient:
     """The notifier, as this process reaches it. Without an address nothing is sent."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, watch: Watch = unwatched) -> None:
         url, key = settings.notifier_url, settings.notifier_api_key
-        self._http = open_client(url, key) if url else None
+        self._http = open_client(url, key, watch) if url else None
 
     async def close(self) -> None:
         """Close the connections."""

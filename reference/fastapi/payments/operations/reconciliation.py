@@ -29,7 +29,8 @@ async def of_due(context: Context) -> int:
     async with uow:
         claimed = await repository.claim_due(uow.session, lease, BATCH)
     results = await asyncio.gather(
-        *(_reconcile(context, operation_id) for operation_id in claimed), return_exceptions=True
+        *map(context.telemetry.job("operation", _reconcile, context), claimed),
+        return_exceptions=True,
     )
     for result in results:
         if isinstance(result, Exception):

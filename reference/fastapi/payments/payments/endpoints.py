@@ -6,6 +6,8 @@ from fastapi import APIRouter, Query, Response
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from payments.access.callers import Operator, Viewer
+from payments.audit import log as audit
+from payments.audit.models import Action
 from payments.dependencies import ContextOf, Uow
 from payments.idempotency.requests import MerchantKey
 from payments.kit.ids import path_id
@@ -118,7 +120,9 @@ async def void_payment(
     """Void an authorised payment."""
 
     async def start(session: AsyncSession, attempt: str, lease: float) -> Operation:
-        return await service.void(session, caller, payment_id, attempt, lease)
+        operation = await service.void(session, caller, payment_id, attempt, lease)
+        await audit.note(session, caller, Action.VOID_REQUESTED, payment_id)
+        return operation
 
     return await execute(context, uow, key, start)
 

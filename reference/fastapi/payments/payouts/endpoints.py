@@ -5,6 +5,8 @@ from typing import Annotated
 from fastapi import APIRouter, Response
 
 from payments.access.callers import Operator, Owner, Viewer
+from payments.audit import log as audit
+from payments.audit.models import Action
 from payments.dependencies import ContextOf, Uow
 from payments.idempotency import service as idempotency
 from payments.idempotency.requests import MerchantKey
@@ -48,6 +50,9 @@ async def create_payout(
             return claim.answer.replay()
 
         payout = await service.make(uow.session, caller, body, context.settings)
+        await audit.note(
+            uow.session, caller, Action.PAYOUT_CREATED, payout.id, **body.model_dump(mode="json")
+        )
         return await idempotency.answer(uow.session, key, 201, PayoutOut.of(payout))
 
 
@@ -84,6 +89,8 @@ async def change_payout(
     """Change a payout before its approval."""
     async with uow:
         payout = await service.change(uow.session, caller, payout_id, body, context.settings)
+        changed = body.model_dump(mode="json", exclude_none=True)
+        await audit.note(uow.session, caller, Action.PAYOUT_CHANGED, payout_id, **changed)
     return PayoutOut.of(payout)
 
 
@@ -94,6 +101,7 @@ async def cancel_payout(
     """Cancel a payout before its approval."""
     async with uow:
         payout = await service.cancel(uow.session, caller, payout_id)
+        await audit.note(uow.session, caller, Action.PAYOUT_CANCELLED, payout_id)
     return PayoutOut.of(payout)
 
 
@@ -109,6 +117,7 @@ async def challenge_approver(
     seconds = context.settings.sca_code_seconds
     async with uow:
         sent = await approval.challenge(uow.session, caller, payout_id, context.codes, seconds)
+        await audit.note(uow.session, caller, Action.PAYOUT_CODE_REQUESTED, payout_id)
 
     payout = sent.payout
     try:
@@ -138,6 +147,9 @@ async def approve_payout(
             return claim.answer.replay()
 
         approved = await approval.approve(uow.session, caller, payout_id, body.code, context.codes)
+        refused = isinstance(approved, Problem)
+        action = Action.PAYOUT_CODE_REFUSED if refused else Action.PAYOUT_APPROVED
+        await audit.note(uow.session, caller, action, payout_id)
         if not isinstance(approved, Problem):
             return await idempotency.answer(uow.session, key, 200, PayoutOut.of(approved))
         await idempotency.release(uow.session, key)

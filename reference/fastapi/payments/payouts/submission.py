@@ -1,7 +1,5 @@
 """Bringing approved payouts to the bank, and asking it what became of them."""
 
-from functools import partial
-
 from payments.bank.protocol import Ambiguous, Outcome
 from payments.dependencies import Context
 from payments.kit.claims import side_by_side
@@ -34,7 +32,9 @@ async def of_due(context: Context) -> int:
     uow = context.database.unit_of_work()
     async with uow:
         claimed = await repository.claim_due(uow.session, LEASE_SECONDS, BATCH)
-    await side_by_side(partial(_advance, context), claimed, "submission_failed")
+    await side_by_side(
+        context.telemetry.job("payout", _advance, context), claimed, "submission_failed"
+    )
     return len(claimed)
 
 

@@ -7,7 +7,7 @@ from math import ceil
 import httpx
 
 from payments.kit.logging import logger
-from payments.kit.outbound import Reply, ask, open_client, retry_after, whole
+from payments.kit.outbound import Reply, Watch, ask, open_client, retry_after, unwatched, whole
 from payments.kit.problems import Problem
 from payments.kit.settings import Settings
 from payments.psp import replies
@@ -21,11 +21,11 @@ MAX_RETRY_AFTER_SECONDS = 2
 class PspClient:
     """The PSP, as this process reaches it."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, watch: Watch = unwatched) -> None:
         self._deadline_seconds = settings.psp_deadline_seconds
         self._max_attempts = settings.psp_max_attempts
         self._breaker = Breaker(settings.breaker_failures, settings.breaker_reset_seconds)
-        self._http = open_client(settings.psp_url, settings.psp_api_key)
+        self._http = open_client(settings.psp_url, settings.psp_api_key, watch)
 
     async def close(self) -> None:
         """Close the connections."""

@@ -6,6 +6,8 @@ from fastapi import APIRouter, Response
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from payments.access.callers import Operator, Viewer
+from payments.audit import log as audit
+from payments.audit.models import Action
 from payments.dependencies import ContextOf, Uow
 from payments.idempotency.requests import MerchantKey
 from payments.kit.ids import path_id
@@ -41,7 +43,16 @@ async def create_refund(
     """Give captured money back."""
 
     async def start(session: AsyncSession, attempt: str, lease: float) -> Operation:
-        return await service.refund(session, caller, payment_id, body, attempt, lease)
+        operation = await service.refund(session, caller, payment_id, body, attempt, lease)
+        await audit.note(
+            session,
+            caller,
+            Action.REFUND_REQUESTED,
+            operation.refund_id or payment_id,
+            payment=payment_id,
+            amount=body.amount.model_dump(),
+        )
+        return operation
 
     return await execute(context, uow, key, start)
 

@@ -3,7 +3,6 @@
 import random
 import time
 from datetime import UTC, datetime
-from functools import partial
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -34,7 +33,9 @@ async def of_due(context: Context) -> int:
     uow = context.database.unit_of_work()
     async with uow:
         claimed = await repository.claim_due(uow.session, LEASE_SECONDS, AT_ONCE)
-    await side_by_side(partial(_deliver, context), claimed, "delivery_failed")
+    await side_by_side(
+        context.telemetry.job("delivery", _deliver, context), claimed, "delivery_failed"
+    )
     return len(claimed)
 
 

@@ -5,11 +5,13 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response
 
 from payments.access.callers import Owner, Viewer
+from payments.audit import log as audit
+from payments.audit.models import Action
 from payments.dependencies import ContextOf, Uow
 from payments.kit.ids import path_id
 from payments.kit.pagination import DEFAULT_LIMIT, Cursor, Limit, ListOf, Page
 from payments.kit.problems import LISTING, READING, WRITING, Problem, not_found, refusals
-from payments.kit.targets import ForbiddenTargetError
+from payments.kit.targets import ForbiddenTargetError, Target
 from payments.webhook_endpoints import service
 from payments.webhook_endpoints.models import DeliveryStatus
 from payments.webhook_endpoints.repository import NEWEST_FIRST, EndpointRepository
@@ -41,6 +43,12 @@ async def _ensure_allowed(sender: Sender, url: str | None) -> None:
         raise Problem(422, "url_not_allowed", f"The URL is not allowed: {error}.") from None
 
 
+def _told(body: EndpointCreate | EndpointChange) -> dict[str, object]:
+    """What was said of an endpoint; of its URL the host, since the rest may hold a secret."""
+    told = body.model_dump(mode="json", exclude_unset=True, exclude={"url"})
+    return told if body.url is None else told | {"host": Target.of(body.url).host}
+
+
 @router.post(_ENDPOINTS, status_code=201, responses=refusals(*WRITING, 409))
 async def create_webhook_endpoint(
     caller: Owner, body: EndpointCreate, context: ContextOf, uow: Uow
@@ -49,6 +57,9 @@ async def create_webhook_endpoint(
     await _ensure_allowed(context.sender, body.url)
     async with uow:
         endpoint, secret = await service.register(uow.session, caller, body, context.seal)
+        await audit.note(
+            uow.session, caller, Action.ENDPOINT_REGISTERED, endpoint.id, **_told(body)
+        )
     return EndpointWithSecret.revealing(endpoint, secret)
 
 
@@ -78,6 +89,7 @@ async def change_webhook_endpoint(
     await _ensure_allowed(context.sender, body.url)
     async with uow:
         endpoint = await service.change(uow.session, caller, endpoint_id, body)
+        await audit.note(uow.session, caller, Action.ENDPOINT_CHANGED, endpoint_id, **_told(body))
     return EndpointOut.of(endpoint)
 
 
@@ -86,6 +98,7 @@ async def delete_webhook_endpoint(caller: Owner, endpoint_id: EndpointId, uow: U
     """Tell an endpoint nothing any more, and forget what it was told."""
     async with uow:
         await service.remove(uow.session, caller, endpoint_id)
+        await audit.note(uow.session, caller, Action.ENDPOINT_DELETED, endpoint_id)
     return Response(status_code=204)
 
 
@@ -100,6 +113,7 @@ async def rotate_webhook_secret(
     """Replace an endpoint's secret; the old one is signed with for another day."""
     async with uow:
         endpoint, secret = await service.rotate(uow.session, caller, endpoint_id, context.seal)
+        await audit.note(uow.session, caller, Action.ENDPOINT_SECRET_ROTATED, endpoint_id)
     return EndpointWithSecret.revealing(endpoint, secret)
 
 
@@ -132,4 +146,5 @@ async def redeliver(
     """Make a delivery again."""
     async with uow:
         delivery = await service.redeliver(uow.session, caller, delivery_id)
+        await audit.note(uow.session, caller, Action.DELIVERY_REPEATED, delivery_id)
     return DeliveryOut.of(delivery)

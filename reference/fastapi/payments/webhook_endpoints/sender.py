@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import httpx
 
-from payments.kit.outbound import retry_after
+from payments.kit.outbound import Watch, retry_after, unwatched
 from payments.kit.settings import Settings
 from payments.kit.targets import ForbiddenTargetError, Resolver, Target
 
@@ -32,7 +32,8 @@ class Attempt:
 class Sender:
     """Checks addresses, and calls them: each time at the very address that was just checked."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, watch: Watch = unwatched) -> None:
+        self._watch = watch
         self._resolver = Resolver(settings.dns_server, settings.webhook_allowed_cidrs)
         self._trusted = settings.webhook_ca_file or None
         self._http: httpx.AsyncClient | None = None
@@ -72,10 +73,14 @@ class Sender:
     def _client(self) -> httpx.AsyncClient:
         """A client that keeps no connection: it could be to another merchant's host, by name."""
         if self._http is None:
-            self._http = httpx.AsyncClient(
+            transport = httpx.AsyncHTTPTransport(
                 verify=ssl.create_default_context(cafile=self._trusted),
-                timeout=CALL_SECONDS,
                 limits=httpx.Limits(max_connections=AT_ONCE, max_keepalive_connections=0),
+                trust_env=False,
+            )
+            self._http = httpx.AsyncClient(
+                transport=self._watch(transport),
+                timeout=CALL_SECONDS,
                 follow_redirects=False,
                 trust_env=False,
             )

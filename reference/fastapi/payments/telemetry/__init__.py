@@ -1,0 +1,1 @@
+"""What the service tells of itself: metrics for alarms, traces for who looks closer."""
