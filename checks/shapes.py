@@ -242,6 +242,18 @@ class Event(Read):
         return f"/v1/events/{self.id}"
 
 
+class AuditRecord(Read):
+    """Who did what (7.10)."""
+
+    id: Annotated[StrictStr, Field(pattern="^aud_.+")]
+    actor: StrictStr
+    action: StrictStr
+    about: Annotated[StrictStr, Field(alias="object")]
+    request_id: StrictStr | None
+    details: dict[str, Any]
+    created_at: AwareDatetime
+
+
 class ClientAccount(Read):
     """An API client of a merchant (2.4); ``secret`` only where it was made."""
 
