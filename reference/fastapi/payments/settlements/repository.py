@@ -10,6 +10,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import selectinload
 
+from payments.kit import clock
 from payments.kit.claims import claim
 from payments.kit.database import seconds_from_now
 from payments.kit.pagination import Order, Page
@@ -44,7 +45,7 @@ async def page(session: AsyncSession, wanted: Page) -> Sequence[Settlement]:
 
 
 async def plan(session: AsyncSession, after_seconds: float) -> None:
-    """Await the file of each day that is over, from the first on that money was moved on.
+    """Await the file of each day that is over, from the one before money was first moved on.
 
     ``after_seconds`` after its end it is time to ask.
     """
@@ -54,10 +55,10 @@ async def plan(session: AsyncSession, after_seconds: float) -> None:
     first = (await session.execute(moved)).scalar_one()
     if first is None:
         return
-    now: datetime = (await session.execute(select(func.clock_timestamp()))).scalar_one()
-    over = (now.astimezone(UTC) - timedelta(seconds=after_seconds)).date()
-    days = [over - timedelta(days=number) for number in range(1, DAYS_BACK + 1)]
-    wanted = {day.isoformat() for day in days if day >= first.astimezone(UTC).date()}
+    begun = first.astimezone(UTC).date() - timedelta(days=1)
+    over = (await clock.now(session)).astimezone(UTC) - timedelta(seconds=after_seconds)
+    days = [over.date() - timedelta(days=number) for number in range(1, DAYS_BACK + 1)]
+    wanted = {day.isoformat() for day in days if day >= begun}
     known = await session.scalars(select(Settlement.id).where(Settlement.id.in_(wanted)))
     for day in sorted(wanted.difference(known)):
         await begin(session, day)
