@@ -158,12 +158,15 @@ def _name_server(address: str) -> "NameServer":
 
 
 async def _ask(server: "NameServer", host: str) -> list[Address]:
-    """All addresses that a name server gives for a host, of either family."""
+    """All addresses that a name server gives for a host, of either family; asked over TCP."""
     from dns.exception import DNSException
 
     try:
         answers = await asyncio.gather(
-            *(server.resolve(host, kind, raise_on_no_answer=False) for kind in ("A", "AAAA"))
+            *(
+                server.resolve(host, kind, tcp=True, raise_on_no_answer=False)
+                for kind in ("A", "AAAA")
+            )
         )
     except DNSException:
         return []
