@@ -53,6 +53,14 @@ class Notifier(_Recorded, outside.Notifier):
     """The notifier simulator of a testbed."""
 
 
+class Receiver(_Recorded, outside.Receiver):
+    """The receiver simulator of a testbed."""
+
+
+class Names(_Recorded, outside.Names):
+    """The name server simulator of a testbed."""
+
+
 def _recorded(entries: tuple[JournalEntry, ...]) -> tuple[JournalEntry, ...]:
     current()[1].journal(entries)
     return entries
@@ -102,6 +110,8 @@ class Testbed:
         self.fx = Fx(control, lease)
         self.bank = Bank(control, lease)
         self.notifier = Notifier(control, lease)
+        self.receiver = Receiver(control, lease)
+        self.names = Names(control, lease)
         self.driving = Driving(control, lease)
         #: Set by a check that leaves the testbed as no other should find it.
         self.spoiled = False

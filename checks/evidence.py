@@ -92,7 +92,9 @@ class JournalEntry(Model):
 
     ``status`` is ``None`` where it hung or dropped the connection. ``effect`` says whether the
     simulator carried the operation out (charged the card), whatever it answered. ``at`` is in
-    seconds since the probe began, and negative for what was asked before.
+    seconds since the probe began, and negative for what was asked before. ``headers`` are kept
+    where they are part of what is said; ``address`` where there are several, with the
+    ``server_name`` that TLS asked for.
     """
 
     at: float
@@ -105,6 +107,9 @@ class JournalEntry(Model):
     effect: bool
     status: int | None
     answer: str
+    headers: tuple[tuple[str, str], ...] = ()
+    address: str = ""
+    server_name: str | None = None
 
 
 class ScheduleStep(Model):

@@ -19,7 +19,7 @@ import pytest
 import uvloop
 from _pytest.runner import runtestprotocol
 
-from checks.attachment import Bank, Fx, Notifier, Psp, Testbed
+from checks.attachment import Bank, Fx, Names, Notifier, Psp, Receiver, Testbed
 from checks.catalogue import select, validate
 from checks.evidence import CheckVerdict, Verdict
 from checks.fresh import Fresh
@@ -203,6 +203,18 @@ def bank(testbed: Testbed) -> Bank:
 def notifier(testbed: Testbed) -> Notifier:
     """The notifier simulator."""
     return testbed.notifier
+
+
+@pytest.fixture
+def receiver(testbed: Testbed) -> Receiver:
+    """The receiver simulator."""
+    return testbed.receiver
+
+
+@pytest.fixture
+def names(testbed: Testbed) -> Names:
+    """The name server simulator."""
+    return testbed.names
 
 
 @pytest.fixture

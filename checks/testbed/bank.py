@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from checks.testbed.http import Answer, Received
 from checks.testbed.psp_books import is_amount
-from checks.testbed.simulator import Conduct, Conducts, Simulator, entry_of, refusal
+from checks.testbed.simulator import Conduct, Conducts, Party, entry_of, refusal
 
 Status = Literal["accepted", "rejected", "paid", "failed", "returned"]
 
@@ -40,7 +40,7 @@ class _Payment:
     told: dict[str, Any]
 
 
-class Bank(Simulator):
+class Bank(Party):
     """One testbed's bank."""
 
     name = "bank"

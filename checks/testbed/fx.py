@@ -15,7 +15,7 @@ from pydantic import Field
 
 from checks.testbed.http import Answer, Received
 from checks.testbed.journal import Entry
-from checks.testbed.simulator import Conduct, Conducts, Simulator, refusal
+from checks.testbed.simulator import Conduct, Conducts, Party, refusal
 
 #: What one unit of each currency is worth in one and the same currency, more or less.
 _WORTH = {
@@ -46,7 +46,7 @@ class Telling(Conduct):
     quote: str | None = None
 
 
-class Fx(Simulator):
+class Fx(Party):
     """One testbed's provider."""
 
     name = "fx"

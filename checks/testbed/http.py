@@ -3,24 +3,37 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from weakref import WeakKeyDictionary
 
 import h11
+
+from checks.testbed.errors import MachineError
 
 #: Bytes of a request's body that are read; no request of a service's is longer.
 _BODY_LIMIT = 256 * 1024
 
+#: Ports that are tried until all addresses of a server have one in common.
+_PORT_ATTEMPTS = 20
+
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """A whole request; header names are in lower case, the path is without the query."""
+    """A whole request; header names are in lower case, the path is without the query.
+
+    ``address`` is the one that was connected to, ``server_name`` the one that TLS asked for.
+    """
 
     method: str
     path: str
     headers: Mapping[str, str]
     body: bytes
     query: str = ""
+    address: str = ""
+    server_name: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,29 +50,65 @@ Handler = Callable[[Received], Awaitable[Answer | None]]
 
 
 class HttpServer:
-    """Listens on a free port of 127.0.0.1, one task a connection."""
+    """Listens on one free port of some loopback addresses, by TLS if asked; a task a connection."""
 
-    def __init__(self, handler: Handler) -> None:
+    def __init__(
+        self,
+        handler: Handler,
+        addresses: tuple[str, ...] = ("127.0.0.1",),
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
         self._handler = handler
-        self._server: asyncio.Server | None = None
+        self._addresses = addresses
+        self._tls = tls
+        self._names: WeakKeyDictionary[object, str | None] = WeakKeyDictionary()
+        self._servers: list[asyncio.Server] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self.port = 0
 
     async def start(self) -> None:
-        """Listen; ``port`` is known from now on."""
-        self._server = await asyncio.start_server(self._accepted, "127.0.0.1", 0, backlog=512)
-        self.port = int(self._server.sockets[0].getsockname()[1])
+        """Listen; ``port`` is known from now on. Raises ``MachineError``."""
+        if self._tls is not None:
+            self._tls.sni_callback = self._note_name
+        for _ in range(_PORT_ATTEMPTS):
+            with suppress(OSError):
+                await self._listen()
+                return
+            self._close()
+        raise MachineError(f"No TCP port was found that is free at {self._addresses}.")
+
+    async def _listen(self) -> None:
+        self.port = 0
+        for address in self._addresses:
+            server = await asyncio.start_server(
+                self._accepted, address, self.port, backlog=512, ssl=self._tls
+            )
+            self._servers.append(server)
+            self.port = int(server.sockets[0].getsockname()[1])
 
     async def stop(self) -> None:
         """Listen no more, and cut what is open."""
-        if self._server is not None:
-            self._server.close()
+        self._close()
         for task in tuple(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
+    def _close(self) -> None:
+        while self._servers:
+            self._servers.pop().close()
+
+    def _note_name(self, connection: object, name: str | None, _: ssl.SSLContext) -> None:
+        self._names[connection] = name
+
     async def _accepted(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        serving = asyncio.ensure_future(_Connection(reader, writer, self._handler).serve())
+        address = str(writer.get_extra_info("sockname")[0])
+        secured = writer.get_extra_info("ssl_object")
+        name = None if secured is None else self._names.get(secured)
+
+        async def handle(received: Received) -> Answer | None:
+            return await self._handler(replace(received, address=address, server_name=name))
+
+        serving = asyncio.ensure_future(_Connection(reader, writer, handle).serve())
         self._tasks.add(serving)
         try:
             await serving

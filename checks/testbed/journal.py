@@ -12,9 +12,10 @@ from checks.testbed.http import Answer, Received
 
 @dataclass(slots=True)
 class Entry:
-    """One request; the last four are known once it is answered. ``at`` is in seconds, monotonic.
+    """One request; ``fault`` to ``answer`` are known once it is answered.
 
-    ``token`` is what it is about, in the simulator's own words.
+    ``at`` is in seconds, monotonic; ``token`` is what it is about, in the simulator's own words.
+    The last three are as evidence has them.
     """
 
     at: float
@@ -27,6 +28,9 @@ class Entry:
     effect: bool = False
     status: int | None = None
     answer: str = ""
+    headers: tuple[tuple[str, str], ...] = ()
+    address: str = ""
+    server_name: str | None = None
 
     @classmethod
     def of(cls, received: Received, *, key: str | None = None, token: str | None = None) -> Entry:
@@ -53,6 +57,9 @@ class Entry:
             effect=self.effect,
             status=self.status,
             answer=self.answer,
+            headers=self.headers,
+            address=self.address,
+            server_name=self.server_name,
         )
 
 

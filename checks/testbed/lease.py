@@ -21,7 +21,7 @@ class Lease(BaseModel):
     submission's database, past the SQL proxy. ``control`` is the Unix socket on which simulators
     and proxies are scripted and read (the broker's own), where ``id`` addresses this testbed. The
     JWT keys are PEM; with the private one a check signs tokens as the service would, and with the
-    secrets notices as the PSP and the bank would.
+    secrets notices as the PSP and the bank would. The receiver's ports are for HTTP and for TLS.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -37,4 +37,6 @@ class Lease(BaseModel):
     public_url: str
     psp_secret: str = ""
     bank_secret: str = ""
+    receiver_port: int = 0
+    receiver_tls_port: int = 0
     settings: dict[str, str]

@@ -8,10 +8,10 @@ from __future__ import annotations
 import json
 
 from checks.testbed.http import Answer, Received
-from checks.testbed.simulator import Conduct, Conducts, Simulator, entry_of, refusal
+from checks.testbed.simulator import Conduct, Conducts, Party, entry_of, refusal
 
 
-class Notifier(Simulator):
+class Notifier(Party):
     """One testbed's notifier. What it does is scripted payout by payout."""
 
     name = "notifier"

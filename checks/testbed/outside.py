@@ -23,6 +23,7 @@ from checks.testbed.faults import (
 from checks.testbed.fx import Telling
 from checks.testbed.lease import Lease
 from checks.testbed.psp_settlements import Movement
+from checks.testbed.receiver import ALLOWED, DOMAIN, Taking
 from checks.testbed.simulator import Conduct
 
 _JOURNAL = TypeAdapter(tuple[JournalEntry, ...])
@@ -137,6 +138,38 @@ class Notifier(Outside):
     async def conduct(self, payout: str, **how: Any) -> None:
         """Have it behave so (``checks.testbed.simulator.Conduct``) towards a payout's messages."""
         await self._call("notifier.conduct", payout=payout, conduct=_dumped(Conduct(**how)))
+
+
+class Receiver(Outside):
+    """Merchants' servers; its journal is read by path."""
+
+    name = "receiver"
+
+    async def conduct(self, path: str, **how: Any) -> None:
+        """Have it behave so (``checks.testbed.receiver.Taking``) towards calls of a path."""
+        await self._call("receiver.conduct", path=path, conduct=_dumped(Taking(**how)))
+
+    def url(self, path: str, host: str = ALLOWED) -> str:
+        """Where a path is to be called by HTTP."""
+        return f"http://{host}:{self._lease.receiver_port}{path}"
+
+    def secure_url(self, path: str, label: str) -> str:
+        """Where it is to be called by TLS, under a name that its certificate is of."""
+        return f"https://{label}.{DOMAIN}:{self._lease.receiver_tls_port}{path}"
+
+
+class Names(Outside):
+    """The name server; its journal is read by name."""
+
+    name = "names"
+
+    async def point(self, name: str, *turns: str | tuple[str, ...]) -> None:
+        """Have a name point to an address, or to several: one turn for each time it is asked for.
+
+        The last turn is for good; ``TestbedError`` for what is no address.
+        """
+        given = [[turn] if isinstance(turn, str) else list(turn) for turn in turns]
+        await self._call("names.point", name=name, turns=given)
 
 
 def _dumped(model: BaseModel) -> dict[str, Any]:

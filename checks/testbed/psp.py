@@ -21,7 +21,7 @@ from checks.testbed.http import Answer, Received
 from checks.testbed.journal import Entry
 from checks.testbed.psp_books import Books, Request, refusal
 from checks.testbed.psp_settlements import Movement, Settlements
-from checks.testbed.simulator import Simulator
+from checks.testbed.simulator import Party
 
 _PATHS: dict[str, Operation] = {
     "/v1/authorisations": "authorisation",
@@ -47,7 +47,7 @@ class _Scripted:
     lifted: asyncio.Event = field(default_factory=asyncio.Event)
 
 
-class Psp(Simulator):
+class Psp(Party):
     """One testbed's PSP."""
 
     name = "psp"

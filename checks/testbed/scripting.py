@@ -16,6 +16,7 @@ from checks.testbed.bank import BankConduct, Status
 from checks.testbed.errors import TestbedError
 from checks.testbed.faults import Fault, SettlementFault
 from checks.testbed.fx import Telling
+from checks.testbed.receiver import Taking
 from checks.testbed.simulator import Conduct, Simulator
 from checks.testbed.testbed import Testbed
 
@@ -82,6 +83,18 @@ async def _notifier_conduct(testbed: Testbed, payout: str, conduct: Any) -> None
     testbed.simulators.notifier.conduct(payout, given)
 
 
+async def _receiver_conduct(testbed: Testbed, path: str, conduct: Any) -> None:
+    given = None if conduct is None else Taking.model_validate(conduct)
+    testbed.simulators.receiver.conduct(path, given)
+
+
+async def _point(testbed: Testbed, name: str, turns: list[list[str]]) -> None:
+    try:
+        testbed.simulators.names.point(name, tuple(tuple(turn) for turn in turns))
+    except ValueError as error:
+        raise TestbedError(f"{name} cannot point there: {error}.") from None
+
+
 async def _journal(
     testbed: Testbed, simulator: str, token: str | None, since: int = 0
 ) -> list[dict[str, Any]]:
@@ -118,6 +131,8 @@ METHODS: Mapping[str, Callable[..., Awaitable[Any]]] = {
     "bank.conduct": _bank_conduct,
     "bank.become": _become,
     "notifier.conduct": _notifier_conduct,
+    "receiver.conduct": _receiver_conduct,
+    "names.point": _point,
     "journal": _journal,
     "wait": _wait,
 }

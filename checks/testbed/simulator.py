@@ -24,30 +24,72 @@ _NONSENSE = '{"id": "'
 class Simulator(ABC):
     """One testbed's outside party; an asynchronous context manager.
 
-    ``api_key`` is what the service has to send, at one of its ``lines``. The journal's times are
-    those of the monotonic clock, in seconds, which all processes of a machine share.
+    The journal's times are those of the monotonic clock, in seconds, which all processes of a
+    machine share.
     """
 
     name: ClassVar[str]
 
-    def __init__(self, api_key: str, lines: int = 1) -> None:
-        self.api_key = api_key
-        self.lines = tuple(Line(self.name, self._answer) for _ in range(lines))
+    def __init__(self) -> None:
         self._journal = Journal(self.name)
 
     async def __aenter__(self) -> Self:
-        for line in self.lines:
-            await line.start()
+        await self._start()
         return self
 
     async def __aexit__(self, *_: object) -> None:
         self.lift()
-        for line in self.lines:
-            await line.stop()
+        await self._stop()
+
+    @property
+    @abstractmethod
+    def ports(self) -> tuple[int, ...]:
+        """The TCP ports at which the service may reach it, once it runs."""
 
     @abstractmethod
     def lift(self) -> None:
         """Behave again; replies that were withheld are let go."""
+
+    @abstractmethod
+    async def _start(self) -> None:
+        """Listen."""
+
+    @abstractmethod
+    async def _stop(self) -> None:
+        """Listen no more, and cut what is open."""
+
+    def journal(self, token: str | None = None, since: int = 0) -> tuple[JournalEntry, ...]:
+        """What was asked, in order of arrival, from an entry on; about one thing only, if given."""
+        return self._journal.read(since, token)
+
+    async def wait(self, entries: int, seconds: float, token: str | None = None) -> None:
+        """Until the journal holds so many (about one thing), or so many seconds have passed."""
+        await self._journal.wait(entries, seconds, token)
+
+
+class Party(Simulator):
+    """One that the service is told the address of, with a line for each of its processes.
+
+    ``api_key`` is what the service has to send, at one of its ``lines``.
+    """
+
+    def __init__(self, api_key: str, lines: int = 1) -> None:
+        super().__init__()
+        self.api_key = api_key
+        self.lines = tuple(Line(self.name, self._answer) for _ in range(lines))
+
+    @property
+    def ports(self) -> tuple[int, ...]:
+        """Those of its lines."""
+        return tuple(line.port for line in self.lines)
+
+    async def _start(self) -> None:
+        for line in self.lines:
+            await line.start()
+
+    async def _stop(self) -> None:
+        for line in self.lines:
+            await line.stop()
 
     @abstractmethod
     async def _answer(self, received: Received) -> Answer | None:
@@ -61,14 +103,6 @@ class Simulator(ABC):
             if received.method == method and received.path.startswith(path):
                 return None
         return refusal(404, "no_such_path")
-
-    def journal(self, token: str | None = None, since: int = 0) -> tuple[JournalEntry, ...]:
-        """What was asked, in order of arrival, from an entry on; about one thing only, if given."""
-        return self._journal.read(since, token)
-
-    async def wait(self, entries: int, seconds: float, token: str | None = None) -> None:
-        """Until the journal holds so many (about one thing), or so many seconds have passed."""
-        await self._journal.wait(entries, seconds, token)
 
 
 class Conduct(BaseModel):

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
 from checks.evidence import LogTail
-from checks.testbed.box import Box
+from checks.testbed.box import Box, Scratch
 from checks.testbed.control import Ending
 from checks.testbed.control import Replica as Which
 from checks.testbed.credentials import Credentials
@@ -154,6 +154,8 @@ class Testbed:
             public_url=PUBLIC_URL,
             psp_secret=self.simulators.psp_secret,
             bank_secret=self.simulators.bank_secret,
+            receiver_port=self.simulators.receiver.port,
+            receiver_tls_port=self.simulators.receiver.tls_port,
             settings=dict(self.settings),
         )
 
@@ -182,10 +184,10 @@ async def _lay_out(
         for _ in range(replicas + 1)
     ]
 
-    def environment_at(place: int) -> dict[str, str]:
+    def environment_at(place: int, scratch: Scratch) -> dict[str, str]:
         return {
             "DATABASE_URL": database.url(endpoints[place].port),
-            **simulators.environment(place),
+            **simulators.environment(place, scratch.folder),
             "BROKER_URL": "",
             "ADMIN_TOKEN": submission.credentials.admin_token,
             "JWT_PRIVATE_KEY": submission.credentials.jwt_private_key,
@@ -194,14 +196,15 @@ async def _lay_out(
         }
 
     service = submission.manifest.service
+    *scratches, scratch = (stack.enter_context(box.scratch()) for _ in range(replicas + 1))
     running = tuple(
         Replica(
             box,
-            stack.enter_context(box.scratch()),
+            scratches[number],
             Web(
                 service.web,
                 service.ready,
-                environment_at(number),
+                environment_at(number, scratches[number]),
                 (endpoints[number].port, *simulators.ports),
             ),
             number,
@@ -231,9 +234,9 @@ async def _lay_out(
         replicas=running,
         worker=Worker(
             box,
-            stack.enter_context(box.scratch()),
+            scratch,
             service.worker,
-            environment_at(replicas),
+            environment_at(replicas, scratch),
             (endpoints[-1].port, *simulators.ports),
         ),
         endpoints=tuple(endpoints[:-1]),

@@ -27,6 +27,22 @@ def serve():
 """
 
 
+#: A resolver: one question for the address of a name, over TCP, as RFC 1035 and 7766 have it.
+RESOLVE = """
+import os, socket, struct
+def resolve(name):
+    host, port = os.environ["DNS_SERVER"].split(":")
+    labels = b"".join(bytes([len(part)]) + part.encode() for part in name.split(".")) + bytes(1)
+    query = struct.pack(">HHHHHH", 7, 256, 1, 0, 0, 0) + labels + struct.pack(">HH", 1, 1)
+    with socket.create_connection((host, int(port)), timeout=10) as connection:
+        connection.sendall(struct.pack(">H", len(query)) + query)
+        stream = connection.makefile("rb")
+        answer = stream.read(struct.unpack(">H", stream.read(2))[0])
+    count = struct.unpack(">H", answer[6:8])[0]
+    return socket.inet_ntoa(answer[-4:]) if count else None
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Prober:
     """A testbed around the service that does whatever it is told."""

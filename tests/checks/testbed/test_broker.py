@@ -20,8 +20,9 @@ from checks.testbed.errors import SubmissionError, TestbedError
 from checks.testbed.fx import true_rate
 from checks.testbed.host import Host
 from checks.testbed.lease import Lease
-from checks.testbed.outside import Bank, Fx, Notifier, Psp
+from checks.testbed.outside import Bank, Fx, Names, Notifier, Psp, Receiver
 from checks.testbed.testbed import Submission
+from tests.checks.testbed.probing import RESOLVE
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -233,6 +234,42 @@ except urllib.error.HTTPError as error:
     await notifier.conduct("po_7")
     assert await run(lease, code) == 202
     assert [entry.status for entry in await notifier.journal("po_7")] == [500, 202]
+
+
+async def test_the_receiver_is_scripted_and_read(control: Control) -> None:
+    lease = await control.lease("shared")
+    receiver = Receiver(control, lease)
+    code = f"""
+import urllib.error, urllib.request
+try:
+    result = urllib.request.urlopen({receiver.url("/hooks/seven")!r}, b"{{}}", timeout=20).status
+except urllib.error.HTTPError as error:
+    result = [error.code, error.headers["Retry-After"]]
+"""
+    await receiver.conduct("/hooks/seven", status=503, retry_after=9)
+    assert await run(lease, code) == [503, "9"]
+    await receiver.conduct("/hooks/seven")
+    assert await run(lease, code) == 204
+    entries = await receiver.wait("/hooks/seven", 2, 20)
+    assert [(entry.status, entry.address) for entry in entries] == [
+        (503, "127.0.0.1"),
+        (204, "127.0.0.1"),
+    ]
+    assert receiver.secure_url("/x", "a") == f"https://a.shops.example:{lease.receiver_tls_port}/x"
+
+
+async def test_the_name_server_is_scripted_and_read(control: Control) -> None:
+    lease = await control.lease("shared")
+    names = Names(control, lease)
+    await names.point("a.shops.example", "127.0.0.1", ("127.0.0.2", "::1"))
+    with pytest.raises(TestbedError, match="cannot point there"):
+        await names.point("a.shops.example", "nowhere")
+    code = f"{RESOLVE}\nresult = [resolve('a.shops.example') for _ in range(2)]"
+    assert await run(lease, code) == ["127.0.0.1", "127.0.0.2"]
+    asked = await names.journal("a.shops.example")
+    assert [json.loads(entry.answer) for entry in asked] == [["127.0.0.1"], ["127.0.0.2"]]
+    await control.lift(lease)
+    assert await run(lease, code) == [None, None]
 
 
 async def test_the_logs_of_every_process_are_read(control: Control) -> None:

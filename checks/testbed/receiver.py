@@ -1,0 +1,97 @@
+"""The receiver simulator: merchants' servers of the contract's section 17, over HTTP and TLS.
+
+One stands for the servers of all merchants: an endpoint is told from the others by its path, and
+behaves as is scripted for that path. It listens at two addresses, of which the service may call the
+first and not the second, on the same ports; nothing of it is beyond the loopback interface. What is
+asked of it stands in its journal with headers, address and TLS server name.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from pydantic import Field
+
+from checks.testbed.certificates import Authority
+from checks.testbed.http import Answer, HttpServer, Received
+from checks.testbed.simulator import Conduct, Conducts, Simulator, entry_of
+
+#: Where it listens: what WEBHOOK_ALLOWED_CIDRS allows, and what it does not.
+ALLOWED, FORBIDDEN = "127.0.0.1", "127.0.0.2"
+
+#: Of which names its certificate is: whatever stands before this.
+DOMAIN = "shops.example"
+
+
+class Taking(Conduct):
+    """How it behaves towards calls of one path.
+
+    ``retry_after`` seconds are asked for; ``location`` is where an answer points to.
+    """
+
+    retry_after: int | None = Field(default=None, ge=0)
+    location: str = ""
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Those of its answers."""
+        asked = "" if self.retry_after is None else str(self.retry_after)
+        given = {"Retry-After": asked, "Location": self.location}
+        return {name: value for name, value in given.items() if value}
+
+
+class Receiver(Simulator):
+    """One testbed's; its journal is read by path. What is not scripted is answered 204."""
+
+    name = "receiver"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._takings = Conducts(Taking())
+        authority = Authority.of((f"*.{DOMAIN}",), (ALLOWED, FORBIDDEN))
+        self.certificate = authority.certificate
+        self._plain = HttpServer(self._answer, (ALLOWED, FORBIDDEN))
+        self._secured = HttpServer(self._answer, (ALLOWED, FORBIDDEN), authority.tls)
+
+    @property
+    def port(self) -> int:
+        """That of HTTP."""
+        return self._plain.port
+
+    @property
+    def tls_port(self) -> int:
+        """That of HTTP over TLS."""
+        return self._secured.port
+
+    @property
+    def ports(self) -> tuple[int, ...]:
+        """Both, which are the same at each address."""
+        return self.port, self.tls_port
+
+    def conduct(self, path: str, taking: Taking | None) -> None:
+        """Behave so towards calls of this path; ``None``: take them."""
+        self._takings.set(path, taking)
+
+    def lift(self) -> None:
+        """Take every call."""
+        self._takings.lift()
+
+    async def _start(self) -> None:
+        await self._plain.start()
+        await self._secured.start()
+
+    async def _stop(self) -> None:
+        await self._plain.stop()
+        await self._secured.stop()
+
+    async def _answer(self, received: Received) -> Answer | None:
+        entry = entry_of(received, received.path)
+        entry.headers = tuple(received.headers.items())
+        entry.address, entry.server_name = received.address, received.server_name
+        await self._journal.note(entry)
+        taking = self._takings.about(received.path)
+        entry.effect = taking.done
+        said = await self._takings.said(received.path, Answer(204, ""))
+        if said is not None and taking.headers:
+            said = replace(said, headers=taking.headers)
+        return entry.ended(said)
