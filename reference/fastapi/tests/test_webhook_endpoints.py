@@ -9,8 +9,11 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
+from payments.access.models import Role
+from payments.access.tokens import Caller
 from payments.dependencies import Context
-from payments.webhook_endpoints import delivery
+from payments.webhook_endpoints import delivery, service
+from payments.webhook_endpoints.schemas import EndpointCreate
 from payments.webhook_endpoints.sender import Attempt, Sender
 from testkit import receiver
 from testkit.api import Merchant, money
@@ -317,6 +320,22 @@ async def test_a_merchant_has_few_endpoints(
     refused = await merchant.post("/v1/webhook-endpoints", {"url": shop.url()})
     assert (refused.status_code, refused.json()["code"]) == (409, "too_many_endpoints")
     assert len((await merchant.get("/v1/webhook-endpoints")).json()["data"]) == 10
+
+
+async def test_an_endpoint_waits_for_one_that_is_being_registered(
+    merchant: Merchant, context: Context, shop: Receiver
+) -> None:
+    for _ in range(9):
+        await Endpoint.register(merchant, context, shop)
+    waiting = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+    caller = Caller(merchant.client_id, merchant.id, Role.OWNER)
+    async with context.database.unit_of_work() as uow:
+        body = EndpointCreate(url=shop.url())
+        await service.register(uow.session, caller, body, context.seal)
+        another = asyncio.create_task(merchant.post("/v1/webhook-endpoints", {"url": shop.url()}))
+        while not another.done() and not await uow.session.scalar(waiting):
+            await asyncio.sleep(0.01)
+    assert (await another).status_code == 409
 
 
 async def test_several_workers_make_each_delivery_once(

@@ -6,6 +6,7 @@ from sqlalchemy import Select, func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import joinedload
 
+from payments.access.models import Merchant
 from payments.events.models import Event
 from payments.kit.claims import claim
 from payments.kit.pagination import Order, Page
@@ -32,11 +33,21 @@ class EndpointRepository:
 
     def __init__(self, session: AsyncSession, merchant_id: str) -> None:
         self._session = session
+        self._merchant_id = merchant_id
         self._visible = select(WebhookEndpoint).where(WebhookEndpoint.merchant_id == merchant_id)
 
     async def all(self) -> Sequence[WebhookEndpoint]:
         """Its few endpoints."""
         return (await self._session.scalars(self._visible.order_by(*OLDEST_FIRST))).all()
+
+    async def count(self) -> int:
+        """How many they are; the merchant is locked, so that it stays so."""
+        await self._session.execute(
+            select(Merchant.id)
+            .where(Merchant.id == self._merchant_id)
+            .with_for_update(key_share=True)
+        )
+        return len(await self.all())
 
     async def get(self, endpoint_id: str) -> WebhookEndpoint | None:
         """An endpoint, if it is the merchant's."""

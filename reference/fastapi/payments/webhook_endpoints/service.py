@@ -28,7 +28,7 @@ async def register(
     Raises:
         Problem: 409 ``too_many_endpoints``.
     """
-    if len(await EndpointRepository(session, caller.merchant_id).all()) >= MAX_ENDPOINTS:
+    if await EndpointRepository(session, caller.merchant_id).count() >= MAX_ENDPOINTS:
         raise Problem(
             409, "too_many_endpoints", f"A merchant has {MAX_ENDPOINTS} endpoints at most."
         )
