@@ -48,6 +48,14 @@ def expect_hidden(answer: Answer, secrets: Iterable[str | None], hint: str = "")
     raise Vulnerable(f"{answer} to a stranger; the contract asks for 404 or 403.", hint)
 
 
+def expect_absent(answer: Answer, secrets: Iterable[str | None]) -> None:
+    """The same as a rule of the contract: whatever betrays the object is ``Broken``."""
+    try:
+        expect_hidden(answer, secrets)
+    except Vulnerable as shown:
+        raise Broken(shown.because) from None
+
+
 def ambiguous(answer: Answer) -> bool:
     """Whether this is how an ambiguous result is answered: 202, 502 or 504 (contract 6.8)."""
     return answer.status in {202, 502, 504}

@@ -17,6 +17,7 @@ _PAUSE = 0.2
 #: Answers of a 409 that are a business answer, and no request to come again.
 _FINAL = {
     "already_reversed",
+    "endpoint_disabled",
     "idempotency_key_reused",
     "not_approvable",
     "not_cancellable",
@@ -27,6 +28,7 @@ _FINAL = {
     "not_voidable",
     "quote_executed",
     "quote_expired",
+    "too_many_endpoints",
     "too_many_refunds",
 }
 

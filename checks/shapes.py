@@ -46,6 +46,7 @@ PayoutStatus = Literal[
     "paid",
     "returned",
 ]
+DeliveryStatus = Literal["pending", "delivered", "dead"]
 Role = Literal["owner", "operator", "viewer"]
 
 
@@ -240,6 +241,47 @@ class Event(Read):
     def url(self) -> str:
         """Where it is."""
         return f"/v1/events/{self.id}"
+
+
+class Endpoint(Read):
+    """A webhook endpoint (17.1); ``target`` is where the merchant's server is."""
+
+    id: Annotated[StrictStr, Field(pattern="^we_.+")]
+    target: Annotated[StrictStr, Field(alias="url")]
+    types: tuple[StrictStr, ...] | None
+    disabled: StrictBool
+    created_at: AwareDatetime
+
+    @property
+    def url(self) -> str:
+        """Where it is."""
+        return f"/v1/webhook-endpoints/{self.id}"
+
+
+class EndpointWithSecret(Endpoint):
+    """The same where its secret is shown (17.1, 17.7)."""
+
+    secret: Annotated[StrictStr, Field(pattern="^whsec_[A-Za-z0-9+/]+=*$")]
+
+
+class Delivery(Read):
+    """An event's delivery to an endpoint (17.6)."""
+
+    id: Annotated[StrictStr, Field(pattern="^dlv_.+")]
+    endpoint: StrictStr
+    event: StrictStr
+    status: DeliveryStatus
+    attempts: StrictInt
+    status_code: StrictInt | None
+    failure: StrictStr | None
+    due_at: AwareDatetime | None
+    delivered_at: AwareDatetime | None
+    created_at: AwareDatetime
+
+    @property
+    def url(self) -> str:
+        """Where it is made again."""
+        return f"/v1/deliveries/{self.id}/redeliver"
 
 
 class AuditRecord(Read):

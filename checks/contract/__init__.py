@@ -20,4 +20,6 @@ declines = (
 quotes = (*deposits, "contract/a_quote_is_priced_and_executed")
 payouts = (*deposits, "contract/a_payout_is_approved")
 events = (*deposits, "contract/money_that_comes_in_is_told")
+endpoints = (*service, "contract/an_endpoint_is_registered_and_read_back")
+deliveries = (*endpoints, *events, "contract/an_event_is_delivered")
 lists = ("contract/a_list_is_paged",)

@@ -22,13 +22,16 @@ ALLOWED, FORBIDDEN = "127.0.0.1", "127.0.0.2"
 #: Of which names its certificate is: whatever stands before this.
 DOMAIN = "shops.example"
 
+_TAKEN = Answer(204, "")
+
 
 class Taking(Conduct):
-    """How it behaves towards calls of one path.
+    """How it behaves towards calls of one path: so many ``times``, if that is said, then no more.
 
     ``retry_after`` seconds are asked for; ``location`` is where an answer points to.
     """
 
+    times: int | None = Field(default=None, ge=1)
     retry_after: int | None = Field(default=None, ge=0)
     location: str = ""
 
@@ -48,6 +51,7 @@ class Receiver(Simulator):
     def __init__(self) -> None:
         super().__init__()
         self._takings = Conducts(Taking())
+        self._left: dict[str, int] = {}
         authority = Authority.of((f"*.{DOMAIN}",), (ALLOWED, FORBIDDEN))
         self.certificate = authority.certificate
         self._plain = HttpServer(self._answer, (ALLOWED, FORBIDDEN))
@@ -71,10 +75,14 @@ class Receiver(Simulator):
     def conduct(self, path: str, taking: Taking | None) -> None:
         """Behave so towards calls of this path; ``None``: take them."""
         self._takings.set(path, taking)
+        self._left.pop(path, None)
+        if taking is not None and taking.times is not None:
+            self._left[path] = taking.times
 
     def lift(self) -> None:
         """Take every call."""
         self._takings.lift()
+        self._left.clear()
 
     async def _start(self) -> None:
         await self._plain.start()
@@ -88,10 +96,24 @@ class Receiver(Simulator):
         entry = entry_of(received, received.path)
         entry.headers = tuple(received.headers.items())
         entry.address, entry.server_name = received.address, received.server_name
-        await self._journal.note(entry)
+        self._count(received.path)
         taking = self._takings.about(received.path)
         entry.effect = taking.done
-        said = await self._takings.said(received.path, Answer(204, ""))
+        if taking.withheld:
+            await self._journal.note(entry)
+            return await self._takings.said(received.path, _TAKEN)
+        said = await self._takings.said(received.path, _TAKEN)
         if said is not None and taking.headers:
             said = replace(said, headers=taking.headers)
-        return entry.ended(said)
+        # What is read of it is whole as soon as it can be read.
+        entry.ended(said)
+        await self._journal.note(entry)
+        return said
+
+    def _count(self, path: str) -> None:
+        """One more call of a path; when all that were scripted have come, it behaves again."""
+        left = self._left.get(path)
+        if left == 0:
+            self.conduct(path, None)
+        elif left is not None:
+            self._left[path] = left - 1

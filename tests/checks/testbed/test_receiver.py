@@ -122,6 +122,16 @@ async def test_a_path_is_answered_as_scripted_and_no_other(
     assert [entry.status for entry in receiver.journal("/hooks/one")] == [status, 204]
 
 
+async def test_a_path_may_be_scripted_for_a_few_calls(
+    receiver: Receiver, client: httpx.AsyncClient
+) -> None:
+    url = f"http://{ALLOWED}:{receiver.port}/hooks/one"
+    receiver.conduct("/hooks/one", Taking(status=500, times=2))
+    told = [(await called(client, url)).status_code for _ in range(4)]
+    assert told == [500, 500, 204, 204]
+    assert [entry.status for entry in receiver.journal("/hooks/one")] == told
+
+
 async def test_a_call_may_get_no_answer(receiver: Receiver, client: httpx.AsyncClient) -> None:
     url = f"http://{ALLOWED}:{receiver.port}/hooks/one"
     receiver.conduct("/hooks/one", Taking(withheld="drop", done=False))
