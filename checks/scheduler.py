@@ -21,7 +21,7 @@ from checks.registry import Declaration
 from checks.running import CheckRun, described, ruling
 from checks.testbed.control import Control
 from checks.testbed.errors import SubmissionError, TestbedError
-from checks.testbed.lending import SHARED_SETTINGS
+from checks.testbed.lease import SHARED_SETTINGS
 
 #: Shared checks under way at a time. More only makes each wait longer: the submission's processes
 #: are what takes the time.

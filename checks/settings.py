@@ -5,7 +5,7 @@ Checks of the same settings can follow one another on one testbed.
 
 from __future__ import annotations
 
-from checks.testbed.lending import SHARED_SETTINGS
+from checks.testbed.lease import SHARED_SETTINGS
 
 #: As on the shared testbed, which such a check may take over once nobody shares it any more.
 PATIENT_CLAIMS = dict(SHARED_SETTINGS)

@@ -16,7 +16,7 @@ from checks.attachment import Testbed
 from checks.losers import carried_out
 from checks.shapes import Delivery, Endpoint, EndpointWithSecret, Event
 from checks.tenants import Merchant
-from checks.testbed.receiver import ALLOWED, DOMAIN
+from checks.testbed.taking import ALLOWED, DOMAIN
 from checks.verdicts import Broken
 from checks.webhooks import Call
 
@@ -74,7 +74,7 @@ class Shop:
         tls: bool = False,
         **how: Any,
     ) -> Self:
-        """Registered, and behaving so (``checks.testbed.receiver.Taking``); by TLS under a name."""
+        """Registered, and behaving so (``checks.testbed.taking.Taking``); by TLS under a name."""
         path, label = new_path(merchant), merchant.fresh.word(12)
         if how:
             await testbed.receiver.conduct(path, **how)

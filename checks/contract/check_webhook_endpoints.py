@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from checks import contract
 from checks.attachment import Receiver, Testbed
 from checks.expectations import expect_absent, expect_problem
@@ -96,7 +94,7 @@ async def a_url_that_is_not_allowed_is_refused(
 async def a_merchant_has_ten_endpoints(alice: Merchant, receiver: Receiver, fresh: Fresh) -> None:
     """The eleventh endpoint is refused until one is deleted."""
     url = receiver.url(new_path(alice))
-    made = await asyncio.gather(*(register(alice, url) for _ in range(_MOST)))
+    made = [await register(alice, url) for _ in range(_MOST)]
     refused = await alice.post(ENDPOINTS, {"url": url})
     expect_problem(refused, 409, code="too_many_endpoints")
     if {one.id for one in await _listed(alice)} != {one.id for one in made}:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from checks.testbed.control import Ending
-from checks.testbed.lease import REPLICAS
+from checks.testbed.lease import REPLICAS, SHARED_SETTINGS
 from checks.testbed.testbed import Submission, Testbed
 
 
@@ -62,16 +62,6 @@ class _Running:
                 self._started.exception()
             if isinstance(error, asyncio.CancelledError):
                 raise
-
-
-#: Faults that one check scripts must not open the circuit for all that share the testbed, and a
-#: claim whose holder is held up, by a gate or a busy machine, is not one whose holder died. What a
-#: merchant's server does not take is given up after pauses of 0.6 seconds rather than of 18 hours.
-SHARED_SETTINGS = {
-    "BREAKER_FAILURES": "1000",
-    "CLAIM_LEASE_SECONDS": "30",
-    "WEBHOOK_RETRY_SECONDS": "0.00005",
-}
 
 
 class Pool:

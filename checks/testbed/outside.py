@@ -23,8 +23,8 @@ from checks.testbed.faults import (
 from checks.testbed.fx import Telling
 from checks.testbed.lease import Lease
 from checks.testbed.psp_settlements import Movement
-from checks.testbed.receiver import ALLOWED, DOMAIN, Taking
 from checks.testbed.simulator import Conduct
+from checks.testbed.taking import ALLOWED, DOMAIN, Taking
 
 _JOURNAL = TypeAdapter(tuple[JournalEntry, ...])
 
@@ -146,7 +146,7 @@ class Receiver(Outside):
     name = "receiver"
 
     async def conduct(self, path: str, **how: Any) -> None:
-        """Have it behave so (``checks.testbed.receiver.Taking``) towards calls of a path."""
+        """Have it behave so (``checks.testbed.taking.Taking``) towards calls of a path."""
         await self._call("receiver.conduct", path=path, conduct=_dumped(Taking(**how)))
 
     def url(self, path: str, host: str = ALLOWED) -> str:

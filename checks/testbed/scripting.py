@@ -16,8 +16,8 @@ from checks.testbed.bank import BankConduct, Status
 from checks.testbed.errors import TestbedError
 from checks.testbed.faults import Fault, SettlementFault
 from checks.testbed.fx import Telling
-from checks.testbed.receiver import Taking
 from checks.testbed.simulator import Conduct, Simulator
+from checks.testbed.taking import Taking
 from checks.testbed.testbed import Testbed
 
 _JOURNAL = TypeAdapter(tuple[JournalEntry, ...])

@@ -15,8 +15,9 @@ from checks.testbed.line import Line
 from checks.testbed.names import Names
 from checks.testbed.notifier import Notifier
 from checks.testbed.psp import Psp
-from checks.testbed.receiver import ALLOWED, Receiver
+from checks.testbed.receiver import Receiver
 from checks.testbed.simulator import Party, Simulator
+from checks.testbed.taking import ALLOWED
 
 
 @dataclass(frozen=True, slots=True)

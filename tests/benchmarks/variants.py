@@ -25,7 +25,7 @@ from checks.running import CheckRun
 from checks.testbed.broker import Broker
 from checks.testbed.control import Control
 from checks.testbed.errors import SubmissionError
-from checks.testbed.lending import SHARED_SETTINGS
+from checks.testbed.lease import SHARED_SETTINGS
 from checks.testbed.testbed import Host, Submission
 from exercises.tree import Tree, write_tree
 from harness.matrix import Planned

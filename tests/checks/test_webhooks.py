@@ -62,6 +62,13 @@ def test_each_secret_signs_in_any_order() -> None:
     Call.of(entry(signed(SECRET, OTHER))).expect_signed([OTHER, SECRET])
 
 
+def test_a_secret_may_sign_besides() -> None:
+    Call.of(entry(signed(SECRET))).expect_signed([SECRET], perhaps=[OTHER])
+    Call.of(entry(signed(SECRET, OTHER))).expect_signed([SECRET], perhaps=[OTHER])
+    with pytest.raises(Broken):
+        Call.of(entry(signed(OTHER))).expect_signed([SECRET], perhaps=[OTHER])
+
+
 @pytest.mark.parametrize(
     ("headers", "body", "secrets"),
     [

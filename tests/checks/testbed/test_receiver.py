@@ -13,7 +13,8 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from checks.testbed.receiver import ALLOWED, DOMAIN, FORBIDDEN, Receiver, Taking
+from checks.testbed.receiver import Receiver
+from checks.testbed.taking import ALLOWED, DOMAIN, FORBIDDEN, Taking
 from tests.checks.testbed.probing import Prober
 
 #: How a service calls a merchant's server: what it finds in its environment, and the sandbox.
