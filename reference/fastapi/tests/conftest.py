@@ -4,11 +4,13 @@ import os
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
 import pytest
 import pytest_asyncio
+from sqlalchemy import text
 
 PROJECT = Path(__file__).parent.parent
 sys.path.insert(0, str(PROJECT))
@@ -29,6 +31,7 @@ from testkit.notices import SECRETS  # noqa: E402
 from testkit.notifier import FakeNotifier  # noqa: E402
 from testkit.psp import FakePsp  # noqa: E402
 from testkit.receiver import Receiver  # noqa: E402
+from testkit.till import Till, move_in_time, new_day  # noqa: E402
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -232,3 +235,20 @@ async def merchant(http: httpx.AsyncClient) -> Merchant:
 async def other(http: httpx.AsyncClient) -> Merchant:
     """Another merchant."""
     return await new_merchant(http)
+
+
+@pytest.fixture
+def day() -> str:
+    """A day long over that is nobody else's."""
+    return new_day()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def till(context: Context, merchant: Merchant, fake_psp: FakePsp) -> AsyncIterator[Till]:
+    """A till, and no settlements; in the end what it moved is of today again."""
+    async with context.database.unit_of_work() as uow:
+        await uow.session.execute(text("TRUNCATE settlements CASCADE"))
+    used = Till(context, merchant, fake_psp)
+    yield used
+    now = datetime.now(UTC)
+    await move_in_time(context, sorted(used.moved), now, now)

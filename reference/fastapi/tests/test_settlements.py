@@ -1,140 +1,26 @@
 """Section 18: the PSP's settlement files, held against our books."""
 
 import asyncio
-import itertools
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
-import pytest_asyncio
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 from sqlalchemy import text
 
-from payments.dependencies import Context
-from payments.settlements import matching, repository, service
+from payments.settlements import service
 from testkit.api import Caller, Merchant, money
-from testkit.psp import FakePsp
-from testkit.settlements import Row, file_of
-
-_days = itertools.count()
-
-
-@pytest.fixture
-def day() -> str:
-    """A day long over that is nobody else's, the days around it neither."""
-    return new_day()
-
-
-def new_day() -> str:
-    return (date(2003, 1, 2) + timedelta(days=100 * next(_days))).isoformat()
-
-
-def days_from(day: str, number: int) -> str:
-    return (date.fromisoformat(day) + timedelta(days=number)).isoformat()
-
-
-@dataclass
-class Till:
-    """A merchant that takes money on a day in the past, and what the PSP has of it."""
-
-    context: Context
-    merchant: Merchant
-    psp: FakePsp
-    accounts: dict[str, str] = field(default_factory=dict)
-    moved: set[str] = field(default_factory=set)
-
-    async def move(self, kind: str, amount: int, currency: str = "GBP") -> str:
-        """Move money; the payment's id."""
-        if currency not in self.accounts:
-            self.accounts[currency] = await self.merchant.account(10**12, currency)
-        later = kind == "capture"
-        account = self.accounts[currency]
-        paid = await self.merchant.pay(account, amount, currency=currency, capture=not later)
-        assert paid.status_code == 201, paid.text
-        path = f"/v1/payments/{paid.json()['id']}"
-        if later:
-            assert (await self.merchant.post(f"{path}/capture", {})).status_code == 200
-        if kind == "refund":
-            await self.refund(paid.json()["id"], amount, currency)
-        payment: str = paid.json()["id"]
-        return payment
-
-    async def refund(self, payment: str, amount: int, currency: str = "GBP") -> None:
-        """Give money of a payment back."""
-        body = {"amount": money(amount, currency)}
-        refund = await self.merchant.post(f"/v1/payments/{payment}/refunds", body)
-        assert refund.status_code == 201, refund.text
-
-    async def happened(
-        self, day: str, begun: str = "12:00:00", ended: str | None = None
-    ) -> list[Row]:
-        """Have all that was done until now be done on a day; its rows, in order, at the end."""
-        rows = self.psp.rows()
-        moment = datetime.fromisoformat(f"{day}T{begun}+00:00")
-        end = datetime.fromisoformat(f"{ended}+00:00") if ended else moment
-        self.moved |= {row.reference for row in rows}
-        await move_in_time(self.context, [row.reference for row in rows], moment, end)
-        return [replace(row, at=end) for row in rows]
-
-
-async def move_in_time(
-    context: Context, references: Sequence[str], begun: datetime, ended: datetime
-) -> None:
-    async with context.database.unit_of_work() as uow:
-        await uow.session.execute(
-            text(
-                "UPDATE operations SET created_at = :begun,"
-                " settled_at = CASE WHEN settled_at IS NULL THEN NULL"
-                " ELSE CAST(:ended AS timestamptz) END"
-                " WHERE id = ANY(:ids)"
-            ),
-            {"begun": begun, "ended": ended, "ids": list(references)},
-        )
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def till(context: Context, merchant: Merchant, fake_psp: FakePsp) -> AsyncIterator[Till]:
-    """A till, and no settlements; in the end what it moved is of today again."""
-    async with context.database.unit_of_work() as uow:
-        await uow.session.execute(text("TRUNCATE settlements CASCADE"))
-    used = Till(context, merchant, fake_psp)
-    yield used
-    now = datetime.now(UTC)
-    await move_in_time(context, sorted(used.moved), now, now)
-
-
-async def fetched(admin: Caller, day: str) -> dict[str, Any]:
-    answer = await admin.post(f"/v1/settlements/{day}/fetch", {})
-    assert answer.status_code == 200, answer.text
-    shown: dict[str, Any] = answer.json()
-    assert (await admin.get(f"/v1/settlements/{day}")).json() == shown
-    return shown
-
-
-async def listed(admin: Caller, day: str, **more: object) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = []
-    parameters: dict[str, object] = {"limit": 3, **more}
-    while True:
-        answer = await admin.get(f"/v1/settlements/{day}/differences", **parameters)
-        assert answer.status_code == 200, answer.text
-        found += answer.json()["data"]
-        if answer.json()["next_cursor"] is None:
-            return found
-        parameters["cursor"] = answer.json()["next_cursor"]
-
-
-async def kinds(admin: Caller, day: str, status: str = "open") -> Counter[tuple[str, str]]:
-    found = await listed(admin, day, status=status)
-    return Counter((one["kind"], one["reference"]) for one in found)
-
-
-async def ledger_of(till: Till) -> dict[str, list[dict[str, Any]]]:
-    return {account: await till.merchant.entries(account) for account in till.accounts.values()}
+from testkit.settlements import file_of
+from testkit.till import (
+    Till,
+    days_from,
+    fetched,
+    kinds,
+    listed,
+    make_due,
+    move_in_time,
+)
 
 
 async def test_a_clean_day_has_no_differences(till: Till, admin: Caller, day: str) -> None:
@@ -181,95 +67,6 @@ async def test_a_difference_shows_both_sides(till: Till, admin: Caller, day: str
     assert (stranger["kind"], stranger["ours"]) == ("unexpected", None)
 
 
-FAULTS = ("", "", "missing", "amount", "currency", "type", "day", "duplicate", "thrice")
-
-
-def with_fault(row: Row, fault: str) -> Iterator[Row]:
-    """What the file tells of a row instead."""
-    match fault:
-        case "missing":
-            return
-        case "amount":
-            yield row.one_more()
-        case "currency":
-            yield row.elsewhere()
-        case "type":
-            yield replace(row, type="refund" if row.type == "capture" else "capture")
-        case "day":
-            yield row.the_day_before()
-        case "duplicate":
-            yield from (row, row)
-        case "thrice":
-            yield from (row, replace(row, operation="op_again"), row.one_more())
-        case _:
-            yield row
-
-
-def planted(rows: Sequence[Row], faults: Sequence[str], strangers: Iterable[Row]) -> Counter[Any]:
-    """The differences that there must be."""
-    wanted: Counter[Any] = Counter()
-    for row, fault in zip(rows, faults, strict=True):
-        if fault == "thrice":
-            wanted["duplicate", row.reference] = 2
-        elif fault:
-            wanted[fault, row.reference] = 1
-    return wanted + Counter(("unexpected", row.reference) for row in strangers)
-
-
-MOVES = st.tuples(
-    st.sampled_from(["sale", "capture"]),
-    st.integers(1, 10**9),
-    st.sampled_from(["GBP", "JPY", "KWD", "EUR"]),
-)
-
-
-@settings(
-    max_examples=12,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
-@given(data=st.data())
-async def test_exactly_the_differences_that_were_planted_are_found(
-    till: Till, admin: Caller, monkeypatch: pytest.MonkeyPatch, data: st.DataObject
-) -> None:
-    monkeypatch.setattr(matching, "BATCH", data.draw(st.sampled_from([1, 2, 500]), label="batch"))
-    monkeypatch.setattr(service, "BATCH", data.draw(st.sampled_from([1, 3, 500]), label="kept"))
-    day = new_day()
-    till.psp.reset()
-    for kind, amount, currency in data.draw(st.lists(MOVES, max_size=4), label="moves"):
-        payment = await till.move(kind, amount, currency)
-        if data.draw(st.booleans(), label="refunded"):
-            await till.refund(payment, data.draw(st.integers(1, amount)), currency)
-    rows = await till.happened(day)
-    strangers = [
-        Row(
-            f"op_s{n}",
-            "refund",
-            f"stranger_{n}",
-            "3.10",
-            "EUR",
-            datetime.fromisoformat(f"{day}T00:00:00Z"),
-        )
-        for n in range(data.draw(st.integers(0, 3), label="strangers"))
-    ]
-    before = await ledger_of(till)
-    faults = [data.draw(st.sampled_from(FAULTS), label=row.reference) for row in rows]
-    told = [list(with_fault(row, fault)) for row, fault in zip(rows, faults, strict=True)]
-    told += [[stranger] for stranger in strangers]
-    shuffled = data.draw(st.permutations(told), label="order")
-    till.psp.files[day] = file_of(day, itertools.chain.from_iterable(shuffled))
-    wanted = planted(rows, faults, strangers)
-    for _ in range(2):
-        shown = await fetched(admin, day)
-        assert await kinds(admin, day) == wanted
-        assert shown["differences"] == wanted.total()
-    till.psp.files[day] = file_of(day, rows)
-    shown = await fetched(admin, day)
-    assert (await kinds(admin, day), shown["differences"]) == (Counter(), 0)
-    assert shown["resolved"] == len(await listed(admin, day))
-    assert await ledger_of(till) == before
-
-
 async def test_what_is_not_settled_here_is_resolved_by_a_later_look(
     till: Till, admin: Caller, day: str
 ) -> None:
@@ -294,18 +91,6 @@ async def test_what_is_not_settled_here_is_resolved_by_a_later_look(
     shown = (await admin.get(f"/v1/settlements/{day}")).json()
     assert (shown["differences"], shown["resolved"]) == (0, 1)
     assert await kinds(admin, day, "resolved") == Counter([unsettled])
-
-
-async def make_due(context: Context, day: str) -> None:
-    """Let the time come at which the worker looks again."""
-    async with context.database.unit_of_work() as uow:
-        await uow.session.execute(
-            text(
-                "UPDATE settlements SET due_at = clock_timestamp()"
-                " WHERE id = :day AND due_at IS NOT NULL"
-            ),
-            {"day": day},
-        )
 
 
 async def test_a_file_that_is_not_whole_changes_nothing_and_says_where(
@@ -425,78 +210,6 @@ async def test_today_can_be_fetched_where_the_psp_has_closed_it_and_is_fetched_a
             text("SELECT due_at FROM settlements WHERE id = :day"), {"day": today}
         )
     assert due == datetime.fromisoformat(f"{days_from(today, 1)}T00:00:00+00:00")
-
-
-async def test_only_one_asks_at_a_time_and_who_died_is_followed(
-    till: Till, admin: Caller, day: str
-) -> None:
-    till.psp.fault = "hang"
-    first = asyncio.create_task(admin.post(f"/v1/settlements/{day}/fetch", {}))
-    async with asyncio.timeout(5):
-        while day not in till.psp.asked_for:
-            await asyncio.sleep(0.01)
-    second = await admin.post(f"/v1/settlements/{day}/fetch", {})
-    assert (second.status_code, second.json()["code"]) == (409, "fetch_in_progress")
-    assert int(second.headers["retry-after"]) <= 2
-
-    first.cancel()
-    await asyncio.gather(first, return_exceptions=True)
-    till.psp.reset()
-    till.psp.files[day] = file_of(day, [])
-    async with till.context.database.unit_of_work() as uow:
-        await uow.session.execute(
-            text("UPDATE settlements SET claimed_until = clock_timestamp() WHERE id = :day"),
-            {"day": day},
-        )
-    while await service.of_due(till.context):
-        pass
-    assert (await admin.get(f"/v1/settlements/{day}")).json()["status"] == "compared"
-
-
-async def test_a_file_that_was_half_kept_is_asked_for_again(
-    till: Till, admin: Caller, day: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    await till.move("sale", 1_250)
-    (row,) = await till.happened(day)
-    till.psp.files[day] = file_of(day, [row.one_more()])
-    assert (await fetched(admin, day))["differences"] == 1
-
-    async def fail(*_: object) -> None:
-        raise ConnectionError
-
-    till.psp.files[day] = file_of(day, [row])
-    with monkeypatch.context() as failing:
-        failing.setattr(repository, "replace_totals", fail)
-        with pytest.raises(ConnectionError):
-            await service.fetch(till.context, day)
-    shown = (await admin.get(f"/v1/settlements/{day}")).json()
-    assert (shown["status"], shown["differences"]) == ("fetching", 1)
-    while await service.of_due(till.context):
-        pass
-    shown = (await admin.get(f"/v1/settlements/{day}")).json()
-    assert (shown["status"], shown["differences"], shown["resolved"]) == ("compared", 0, 1)
-
-
-async def test_whoever_outlived_its_claim_changes_nothing(
-    till: Till, admin: Caller, day: str
-) -> None:
-    till.psp.fault = "hang"
-    slow = asyncio.create_task(admin.post(f"/v1/settlements/{day}/fetch", {}))
-    async with asyncio.timeout(5):
-        while day not in till.psp.asked_for:
-            await asyncio.sleep(0.01)
-    async with till.context.database.unit_of_work() as uow:
-        await uow.session.execute(
-            text("UPDATE settlements SET claimed_until = NULL WHERE id = :day"), {"day": day}
-        )
-    till.psp.fault = None
-    till.psp.files[day] = file_of(day, [])
-    assert (await fetched(admin, day))["status"] == "compared"
-    till.psp.released.set()
-    outlived = await slow
-    assert (outlived.status_code, outlived.json()["code"]) == (503, "busy")
-    shown = (await admin.get(f"/v1/settlements/{day}")).json()
-    assert (shown["status"], shown["failure"]) == ("compared", None)
 
 
 async def test_days_that_do_not_exist_are_not_found_and_days_to_come_are_refused(
