@@ -11,6 +11,7 @@ from checks.registry import check
 from checks.shapes import Endpoint, Page
 from checks.shops import ENDPOINTS, change, delete, new_path, register, rotate
 from checks.tenants import Merchant
+from checks.testbed.taking import ALLOWED, DOMAIN
 from checks.verdicts import Broken
 from checks.webhooks import key_of
 
@@ -22,11 +23,14 @@ _GLOBAL = "8.8.8.8"
 
 
 @check(needs=contract.merchants, competencies=("distributed.events", "api.contract"))
-async def an_endpoint_is_registered_and_read_back(alice: Merchant, receiver: Receiver) -> None:
+async def an_endpoint_is_registered_and_read_back(alice: Merchant, testbed: Testbed) -> None:
     """An endpoint is registered, shown, changed and deleted, and its secret is shown once."""
-    url, types = receiver.url(new_path(alice)), ("payment.captured", "refund.failed")
-    made = [await register(alice, url), await register(alice, url, types)]
-    for endpoint, wanted in zip(made, (None, types), strict=True):
+    receiver, types = testbed.receiver, ("payment.captured", "refund.failed")
+    label = alice.fresh.word(12)
+    await testbed.names.point(f"{label}.{DOMAIN}", ALLOWED)
+    plain, secured = receiver.url(new_path(alice)), receiver.secure_url(new_path(alice), label)
+    made = [await register(alice, plain), await register(alice, secured, types)]
+    for endpoint, url, wanted in zip(made, (plain, secured), (None, types), strict=True):
         told = None if endpoint.types is None else tuple(sorted(endpoint.types))
         if (endpoint.target, told, endpoint.disabled) != (url, wanted, False):
             raise Broken(f"An endpoint at {url} for {wanted} is answered as {endpoint}.")

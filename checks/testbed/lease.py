@@ -15,11 +15,11 @@ REPLICAS = 2
 
 #: Faults that one check scripts must not open the circuit for all that share the testbed, and a
 #: claim whose holder is held up, by a gate or a busy machine, is not one whose holder died. What a
-#: merchant's server does not take is given up after pauses of 0.6 seconds rather than of 18 hours.
+#: merchant's server does not take is given up after pauses of 1.3 seconds rather than of 18 hours.
 SHARED_SETTINGS = {
     "BREAKER_FAILURES": "1000",
     "CLAIM_LEASE_SECONDS": "30",
-    "WEBHOOK_RETRY_SECONDS": "0.00005",
+    "WEBHOOK_RETRY_SECONDS": "0.0001",
 }
 
 
