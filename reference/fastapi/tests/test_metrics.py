@@ -162,6 +162,20 @@ async def test_the_worker_measures_what_waits(
     assert seen.value("payments_measured_timestamp_seconds") > 0
 
 
+async def test_what_is_measured_is_answered_by_indexes(context: Context) -> None:
+    parameters = {"most": 10, "after": "", "limit": 10}
+    statements = [*measurement._BACKLOGS.values(), str(measurement._SLICE)]
+    async with context.database.unit_of_work() as uow:
+        for other in ("seqscan", "bitmapscan"):  # which few rows would be worth
+            await uow.session.execute(text(f"SET LOCAL enable_{other} = off"))
+        for statement in statements:
+            needed = {name: it for name, it in parameters.items() if f":{name}" in statement}
+            plan = await uow.session.execute(text(f"EXPLAIN {statement}"), needed)
+            lines = "\n".join(plan.scalars())
+            assert "Seq Scan" not in lines, lines
+            assert "Sort Key: due_at" not in lines, lines
+
+
 async def test_a_transaction_that_does_not_balance_is_found_and_named(
     context: Context, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
