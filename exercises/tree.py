@@ -92,14 +92,19 @@ def read_tree(folder: Path) -> dict[str, bytes]:
 
 
 #: The reference's own tests assert the very rules that flaws break: a kit that held them would
-#: point at its answers. Their fixtures and the test kit stay, for the candidate's own.
-_ANSWERS = "tests/test_*"
+#: point at its answers. Their fixtures and the test kit stay, for the candidate's own; not so the
+#: model that the service is held against, and the table of what it refuses.
+_ANSWERS = ("tests/test_*", "testkit/model/*", "testkit/edges/*")
 
 
 @lru_cache(maxsize=4)
 def _reference(folder: Path) -> tuple[tuple[str, bytes], ...]:
     tree = read_tree(folder)
-    return tuple((path, data) for path, data in tree.items() if not fnmatchcase(path, _ANSWERS))
+    return tuple((path, data) for path, data in tree.items() if not _is_answer(path))
+
+
+def _is_answer(path: str) -> bool:
+    return any(fnmatchcase(path, pattern) for pattern in _ANSWERS)
 
 
 def reference_tree(track: str = "fastapi") -> dict[str, bytes]:

@@ -82,6 +82,7 @@ def test_what_a_real_kit_says_of_itself_is_true(name: str) -> None:
     assert {path: tree[path] for path in tree if path not in KIT_FILES} == exercise.starter()
     assert [path for path in tree if path.startswith("tests/")] == ["tests/conftest.py"]
     assert "testkit/psp.py" in tree
+    assert not [path for path in tree if path.startswith(("testkit/model/", "testkit/edges/"))]
     assert "There are no tests yet; `tests/conftest.py` and `testkit/`" in exercise.brief
     headings = [line for line in tree["README.md"].decode().splitlines() if line.startswith("#")]
     assert headings == ["# Payments", "## Run it", "## Test it", "## Find your way"]

@@ -116,6 +116,10 @@ class JsonBody:
             unsupported = Problem(415, "unsupported_media_type", "Send application/json.")
             await unsupported.response()(scope, receive, send)
             return
+        if not _is_utf8(body):
+            malformed = Problem(400, "malformed_body", "The body is not JSON in UTF-8.")
+            await malformed.response()(scope, receive, send)
+            return
 
         given = False
 
@@ -135,6 +139,17 @@ def _code_of(problem: bytes) -> str | None:
     except (ValueError, LookupError, TypeError):
         return None
     return str(code)
+
+
+def _is_utf8(body: bytes) -> bool:
+    """Whether a body may be JSON in UTF-8; Python's parser would guess UTF-16 and UTF-32, too.
+
+    A zero byte is in no JSON text, but in every one of those (RFC 8259, section 8.1).
+    """
+    try:
+        return "\0" not in body.decode()
+    except UnicodeDecodeError:
+        return False
 
 
 def _is_json(content_type: str) -> bool:
