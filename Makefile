@@ -23,10 +23,12 @@ test: setup
 	$(BIN)/python -m pytest -n 2
 
 # Every pair of operations of the reference that can meet on one object, interleaved, every operation
-# with the power cut at every step, and fifty workers killed while they publish.
+# with the power cut at every step, fifty workers killed while they publish, and the service held
+# against its model for long.
 sweep: setup
 	ASSAY_SWEEP=all $(BIN)/python -m pytest -n 2 tests/reference/test_interleavings.py tests/reference/test_power_cuts.py
 	TEST_KILLS=50 $(BIN)/python -m pytest reference/fastapi/tests/test_killed_relays.py
+	TEST_MODEL_EXAMPLES=400 TEST_MODEL_STEPS=50 $(BIN)/python -m pytest reference/fastapi/tests/test_model.py
 
 lint: setup
 	$(BIN)/ruff check .
