@@ -17,7 +17,7 @@ from testkit.model.rules.stage import Parties, Stage, staged
 from testkit.notifier import FakeNotifier
 from testkit.psp import FakePsp
 
-EXAMPLES = int(os.environ.get("TEST_MODEL_EXAMPLES", "10"))
+EXAMPLES = int(os.environ.get("TEST_MODEL_EXAMPLES", "20"))
 STEPS = int(os.environ.get("TEST_MODEL_STEPS", "30"))
 SHRINKS = "TEST_MODEL_SHRINK" in os.environ
 

@@ -2,13 +2,13 @@
 
 import re
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import httpx
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition
 
 from testkit.api import ADMIN_TOKEN, Caller, new_merchant
 from testkit.model.cards import Cards
@@ -20,10 +20,14 @@ from testkit.model.rules import reading
 from testkit.model.rules.stage import Shop, Stage
 
 T = TypeVar("T")
+Rule = Callable[..., Any]
 
 PLATFORM = "platform"
 
 FUNDS, SOME = 5_000, 3_000
+
+EVERYTHING = "everything"
+FOCUSES = ("cards", "cards", "payouts", "accounts", EVERYTHING)
 
 EXTREMES = ("all", "one more", "nothing", "less than nothing")
 """Amounts at the edge of what there is."""
@@ -31,6 +35,14 @@ EXTREMES = ("all", "one more", "nothing", "less than nothing")
 sizes = st.one_of(st.integers(1, SOME), st.sampled_from(EXTREMES[:2]), st.sampled_from(EXTREMES))
 currencies = st.sampled_from(sorted(DIGITS))
 seldom = st.integers(0, 5).map(lambda number: number == 5)
+
+
+def concerning(concept: str) -> Callable[[Rule], Rule]:
+    """A rule for examples that are about a concept, or about everything.
+
+    Few steps about one thing go deeper than many about anything.
+    """
+    return precondition(lambda self: self.focus in (concept, EVERYTHING))
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,14 +85,16 @@ class World(RuleBasedStateMachine):
         self.conversions = Conversions(self.ledger)
         self.payouts = Payouts(self.ledger, self.stage.context.settings.payout_daily_limit)
         self.admin = Caller(self.stage.http, ADMIN_TOKEN)
+        self.focus = EVERYTHING
         self.shops: list[Shop] = []
         self.sent: list[Sent] = []
         self._nonce = secrets.token_hex(8)
         self._counts: dict[str, int] = {}
 
-    @initialize()
-    def open_shops(self) -> None:
-        """Two merchants with some money."""
+    @initialize(focus=st.sampled_from(FOCUSES))
+    def open_shops(self, focus: str) -> None:
+        """Two merchants with some money, and what most steps are about."""
+        self.focus = focus
         merchants = self.stage.all(*(new_merchant(self.stage.http) for _ in range(2)))
         self.shops = self.stage.all(*(self.stage.shop(merchant) for merchant in merchants))
         for shop, wanted in zip(self.shops, (("GBP", "GBP", "NOK", "ISK"), ("GBP",)), strict=True):

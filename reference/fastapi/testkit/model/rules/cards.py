@@ -10,7 +10,7 @@ from testkit.model.cards import Operation, Payment
 from testkit.model.conversions import DIGITS
 from testkit.model.ledger import HIDDEN, INVALID, Account, Refusals, Shown, money
 from testkit.model.rules import reading
-from testkit.model.rules.base import Sent, World, near, seldom, sizes, told
+from testkit.model.rules.base import Sent, World, concerning, near, seldom, sizes, told
 from testkit.model.rules.psp import HANGS, LOOKING, MOODS, WELL, Mood
 from testkit.model.rules.stage import Shop
 from testkit.notices import bring
@@ -40,6 +40,7 @@ class Cards(World):
     patience = 1
     """How often it may hang: each time costs the service's whole deadline."""
 
+    @concerning("cards")
     @rule(data=st.data(), size=sizes, capture=st.booleans(), mood=moods)
     def pay(self, data: st.DataObject, size: int | str, capture: bool, mood: Mood) -> None:
         """A sale, or an authorisation."""
@@ -72,6 +73,7 @@ class Cards(World):
             self.end(begun, charged, mood)
 
     @precondition(lambda self: self.cards.in_status("authorised"))
+    @concerning("cards")
     @rule(data=st.data(), size=st.none() | sizes, mood=moods)
     def capture(self, data: st.DataObject, size: int | str | None, mood: Mood) -> None:
         """A capture, of all or of a part."""
@@ -89,6 +91,7 @@ class Cards(World):
             self.end(begun, charged, mood)
 
     @precondition(lambda self: self.cards.in_status("authorised"))
+    @concerning("cards")
     @rule(data=st.data(), mood=moods)
     def void(self, data: st.DataObject, mood: Mood) -> None:
         """A void."""
@@ -101,6 +104,7 @@ class Cards(World):
             self.end(begun, charged, mood)
 
     @precondition(lambda self: self.cards.in_status("captured", "partially_refunded"))
+    @concerning("cards")
     @rule(data=st.data(), size=sizes, mood=moods)
     def refund(self, data: st.DataObject, size: int | str, mood: Mood) -> None:
         """A refund, of what is left of the capture or of a part."""
@@ -117,13 +121,19 @@ class Cards(World):
             self.end(self.cards.refund(made, charged.key, payment, amount), charged, mood)
 
     @precondition(lambda self: self.cards.open)
+    @concerning("cards")
     @rule(data=st.data(), mood=st.sampled_from(LOOKING))
     def sync_payment(self, data: st.DataObject, mood: Mood) -> None:
         """The service asks what became of a payment's operations."""
         payment = self.pick(data, self.cards.payments, self.cards.open)
+        if data.draw(seldom, label="by a stranger"):
+            stranger = self.other_than(payment.account).operator.caller
+            answer = self.stage.do(stranger.post(f"/v1/payments/{payment.id}/sync", {}))
+            assert told(answer) == HIDDEN
         self.ask_psp(payment, mood)
 
     @precondition(lambda self: self.cards.open or self.cards.in_status("authorised"))
+    @concerning("cards")
     @rule(data=st.data(), lie=st.sampled_from(("", "", "", "amount", "signature", "expiry")))
     def psp_notice(self, data: st.DataObject, lie: str) -> None:
         """The processor tells of an operation unasked, now or long after (6.26, 6.27)."""

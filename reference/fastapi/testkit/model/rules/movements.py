@@ -6,13 +6,14 @@ from hypothesis.stateful import precondition, rule
 from testkit.api import Caller
 from testkit.model.ledger import HIDDEN, Account, money
 from testkit.model.rules import reading
-from testkit.model.rules.base import Sent, World, currencies, near, seldom, sizes, told
+from testkit.model.rules.base import Sent, World, concerning, currencies, near, seldom, sizes, told
 from testkit.model.rules.stage import Person, Shop
 
 
 class Movements(World):
     """What moves money without anybody else's help."""
 
+    @concerning("accounts")
     @rule(data=st.data(), size=sizes, currency=currencies)
     def deposit(self, data: st.DataObject, size: int | str, currency: str) -> None:
         """Money comes in; seldom in a currency that the account has not."""
@@ -21,6 +22,7 @@ class Movements(World):
         account = self.pick(data, accounts, suited)
         self.deposit_into(account, near(size, 100), currency)
 
+    @concerning("accounts")
     @rule(data=st.data(), size=sizes)
     def transfer(self, data: st.DataObject, size: int | str) -> None:
         """Money moves, to another merchant too."""
@@ -51,6 +53,7 @@ class Movements(World):
             reading.agree(made, transfer.shown())
 
     @precondition(lambda self: self.movements.reversible)
+    @concerning("accounts")
     @rule(data=st.data())
     def reverse(self, data: st.DataObject) -> None:
         """A transfer is given back, by the merchant that got it or another."""

@@ -14,7 +14,7 @@ from testkit.model.conversions import DIGITS
 from testkit.model.ledger import HIDDEN, INVALID, Account, Pretty, Refusal, money
 from testkit.model.payouts import NOT_YET_ENDED, Payout
 from testkit.model.rules import reading
-from testkit.model.rules.base import World, near, seldom, sizes
+from testkit.model.rules.base import World, concerning, near, seldom, sizes
 from testkit.model.rules.stage import Person, Shop
 from testkit.notices import bring
 
@@ -94,6 +94,7 @@ payees = st.sampled_from(PAYEES)
 class Payouts(World):
     """What leaves for a bank account."""
 
+    @concerning("payouts")
     @rule(data=st.data(), size=sizes, payee=payees)
     def make_payout(self, data: st.DataObject, size: int | str, payee: dict[str, Any]) -> None:
         """A payout, by anybody who may move money."""
@@ -123,6 +124,7 @@ class Payouts(World):
             reading.agree(shown, made.shown())
 
     @precondition(lambda self: self.payouts.in_status("awaiting_approval"))
+    @concerning("payouts")
     @rule(data=st.data(), size=st.none() | sizes, payee=st.none() | payees)
     def change_payout(
         self, data: st.DataObject, size: int | str | None, payee: dict[str, Any] | None
@@ -144,6 +146,7 @@ class Payouts(World):
             reading.agree(answer.json(), payout.shown())
 
     @precondition(lambda self: self.payouts.in_status("awaiting_approval"))
+    @concerning("payouts")
     @rule(data=st.data())
     def cancel_payout(self, data: st.DataObject) -> None:
         """It is given up, if it is not too late."""
@@ -156,6 +159,7 @@ class Payouts(World):
             reading.agree(answer.json(), payout.shown())
 
     @precondition(lambda self: self.payouts.in_status("awaiting_approval"))
+    @concerning("payouts")
     @rule(data=st.data(), asked=st.sampled_from(("only", "first", "first", "in vain", "not")))
     def approve_payout(self, data: st.DataObject, asked: str) -> None:
         """A challenge, and an approval with the right code, a former one or another approver's."""
@@ -170,6 +174,7 @@ class Payouts(World):
         self._approve(payout, person, strange, code)
 
     @precondition(lambda self: self.payouts.in_status("awaiting_approval"))
+    @concerning("payouts")
     @rule(data=st.data(), times=st.integers(1, 6))
     def guess_codes(self, data: st.DataObject, times: int) -> None:
         """Codes that are wrong, in a row."""
@@ -178,12 +183,14 @@ class Payouts(World):
             self._approve(payout, person, strange, f"{number:04d}")
 
     @precondition(lambda self: self.payouts.in_status(*NOT_YET_ENDED))
+    @concerning("payouts")
     @rule(data=st.data(), mood=st.sampled_from(MOODS))
     def sync_payout(self, data: st.DataObject, mood: Mood) -> None:
         """The bank is told of what is approved, and asked about what it was told."""
         self.ask_bank(self._payout_and_person(data, *NOT_YET_ENDED)[0], mood)
 
     @precondition(lambda self: self._going_on())
+    @concerning("payouts")
     @rule(data=st.data(), news=st.sampled_from(("now", "twice", "later", "amount", "signature")))
     def bank_goes_on(self, data: st.DataObject, news: str) -> None:
         """The bank carries a payout out, or does not, and tells of it: now, later, or never."""

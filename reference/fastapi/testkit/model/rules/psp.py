@@ -73,6 +73,7 @@ MOODS = (
     Mood("declines and drops", "unknown", fault="drop", declines=True),
     Mood("babbles", "unknown", fault="nonsense"),
     Mood("tells another amount", "unknown", changed={"amount": "99999.99"}),
+    Mood("tells another word", "unknown", changed={"status": "accepted"}),
     Mood("tells another reference", "unknown", changed={"reference": "op_of_somebody_else"}),
     HANGS,
 )

@@ -6,12 +6,13 @@ from hypothesis.stateful import precondition, rule
 from testkit.model.conversions import RATE
 from testkit.model.ledger import HIDDEN, Account, Refusal, money
 from testkit.model.rules import reading
-from testkit.model.rules.base import World, near, seldom, sizes
+from testkit.model.rules.base import World, concerning, near, seldom, sizes
 
 
 class Quotes(World):
     """What is converted."""
 
+    @concerning("accounts")
     @rule(data=st.data(), size=sizes, unavailable=seldom)
     def quote(self, data: st.DataObject, size: int | str, unavailable: bool) -> None:
         """A price, if the FX provider tells a rate that can be believed."""
@@ -44,6 +45,7 @@ class Quotes(World):
             reading.agree(answer.json(), made.shown())
 
     @precondition(lambda self: self.conversions.open)
+    @concerning("accounts")
     @rule(data=st.data())
     def execute(self, data: st.DataObject) -> None:
         """An execution, by the merchant that was given the quote or another."""
@@ -58,6 +60,7 @@ class Quotes(World):
             reading.agree(shown, quote.shown())
 
     @precondition(lambda self: self.conversions.open)
+    @concerning("accounts")
     @rule(data=st.data())
     def let_a_quote_expire(self, data: st.DataObject) -> None:
         """Time goes by for one quote."""

@@ -136,7 +136,7 @@ def compare_entries(stage: Stage, shop: Shop, account: Account) -> None:
 
 
 def compare_lists(stage: Stage, shops: Sequence[Shop], subjects: Iterable[Subject]) -> None:
-    """The lists of all kinds of objects, in small pages."""
+    """The lists of all kinds of objects, in small pages; and what is in none of a merchant's."""
     known = list(subjects)
     for kind, name in LISTS.items():
         if kind is Account:
@@ -147,6 +147,11 @@ def compare_lists(stage: Stage, shops: Sequence[Shop], subjects: Iterable[Subjec
             assert [row["id"] for row in told] == list(meant)[::-1]
             for row in told:
                 agree(row, meant[row["id"]].shown())
+    for subject in known:
+        for shop in shops:
+            if shop.id not in seen_by(subject):
+                answer = stage.do(shop.merchant.get(path_of(subject)))
+                assert answer.status_code in (403, 404), path_of(subject)
 
 
 _LEGS = """
