@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, Phase
 from hypothesis import settings as profile
+from hypothesis.errors import FlakyFailure
 from hypothesis.stateful import run_state_machine_as_test
 
 from payments.kit.logging import configure
@@ -42,14 +43,39 @@ def stage(
         configure(settings.log_level)
 
 
-def test_the_service_does_as_the_model_does(stage: Stage) -> None:
+def play(stage: Stage, examples: int) -> None:
     run_state_machine_as_test(
         type("Machine", (Machine,), {"stage": stage}),
         settings=profile(
-            max_examples=EXAMPLES,
+            max_examples=examples,
             stateful_step_count=STEPS,
             deadline=None,
             phases=[*SEARCH, *([Phase.shrink] if SHRINKS else [])],
+            report_multiple_bugs=False,
             suppress_health_check=list(HealthCheck),
         ),
     )
+
+
+def test_the_service_does_as_the_model_does(stage: Stage) -> None:
+    play(stage, EXAMPLES)
+
+
+async def nothing(*_: object) -> None:
+    """Do nothing of what was to be done."""
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong"),
+    [
+        ("payments.operations.settlement.fee_of", lambda amount, share: amount * share // 10_000),
+        ("payments.transfers.service.record", nothing),
+        ("payments.payouts.service.add_to_held", nothing),
+    ],
+)
+def test_what_is_wrong_is_found(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, name: str, wrong: object
+) -> None:
+    monkeypatch.setattr(name, wrong)
+    with pytest.raises((AssertionError, FlakyFailure)):
+        play(stage, 20)

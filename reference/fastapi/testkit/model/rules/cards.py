@@ -53,7 +53,7 @@ class Cards(World):
     def begin(self) -> None:
         """A payment that is captured, and one that is authorised."""
         super().begin()
-        for amount, capture in ((2_000, True), (1_500, False)):
+        for amount, capture in ((2_035, True), (1_500, False)):
             self._pay(self.shops[0], self.ledger.accounts[0], amount, capture, WELL)
 
     def _pay(self, shop: Shop, account: Account, amount: int, capture: bool, mood: Mood) -> None:
