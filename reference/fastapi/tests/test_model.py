@@ -18,11 +18,18 @@ from testkit.model.rules.stage import Parties, Stage, staged
 from testkit.notifier import FakeNotifier
 from testkit.psp import FakePsp
 
-EXAMPLES = int(os.environ.get("TEST_MODEL_EXAMPLES", "20"))
+EXAMPLES = int(os.environ.get("TEST_MODEL_EXAMPLES", "14"))
 STEPS = int(os.environ.get("TEST_MODEL_STEPS", "30"))
 SHRINKS = "TEST_MODEL_SHRINK" in os.environ
 
-SEARCH = (Phase.explicit, Phase.reuse, Phase.generate)
+AT_RANDOM = profile(
+    max_examples=EXAMPLES,
+    stateful_step_count=STEPS,
+    deadline=None,
+    phases=[Phase.reuse, Phase.generate, *([Phase.shrink] if SHRINKS else [])],
+    report_multiple_bugs=False,
+    suppress_health_check=list(HealthCheck),
+)
 
 
 @pytest.fixture
@@ -43,22 +50,12 @@ def stage(
         configure(settings.log_level)
 
 
-def play(stage: Stage, examples: int) -> None:
-    run_state_machine_as_test(
-        type("Machine", (Machine,), {"stage": stage}),
-        settings=profile(
-            max_examples=examples,
-            stateful_step_count=STEPS,
-            deadline=None,
-            phases=[*SEARCH, *([Phase.shrink] if SHRINKS else [])],
-            report_multiple_bugs=False,
-            suppress_health_check=list(HealthCheck),
-        ),
-    )
+def play(stage: Stage, how: profile) -> None:
+    run_state_machine_as_test(type("Machine", (Machine,), {"stage": stage}), settings=how)
 
 
 def test_the_service_does_as_the_model_does(stage: Stage) -> None:
-    play(stage, EXAMPLES)
+    play(stage, AT_RANDOM)
 
 
 async def nothing(*_: object) -> None:
@@ -78,4 +75,4 @@ def test_what_is_wrong_is_found(
 ) -> None:
     monkeypatch.setattr(name, wrong)
     with pytest.raises((AssertionError, FlakyFailure)):
-        play(stage, 20)
+        play(stage, profile(AT_RANDOM, max_examples=20, database=None))
