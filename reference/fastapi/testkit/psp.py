@@ -21,7 +21,7 @@ class FakePsp:
     """Books, a journal, and the faults that a test sets; ``reset`` between tests.
 
     ``faults`` are used up one a POST, ``fault`` holds until it is lifted: ``500`` and ``429`` do
-    nothing, ``drop`` and ``hang`` do it and do not say so, ``nonsense`` does it and babbles.
+    nothing; ``503``, ``drop`` and ``hang`` do it and do not say so, ``nonsense`` does and babbles.
     ``changed`` overwrites members of every reply, ``declines`` declines, ``hidden`` hides
     operations from look-ups. ``files`` are the settlement files of the days that are closed, and
     ``asked_for`` the days whose files were asked for.
@@ -140,6 +140,8 @@ class _Handler(BaseHTTPRequestHandler):
         elif fault == "hang":
             self.psp.released.wait(30)
             self.close_connection = True
+        elif fault == "503":
+            self._reply(503, {})
         elif fault == "nonsense":
             self._send(status, b"<html>")
         else:

@@ -8,7 +8,7 @@ from testkit.model.cards import Operation
 from testkit.model.ledger import Pretty
 from testkit.psp import FakePsp
 
-AMBIGUOUS = ("500", "drop", "hang", "nonsense")
+AMBIGUOUS = ("500", "503", "drop", "hang", "nonsense")
 
 DONE = {"succeeded": "succeeded", "declined": "declined"}
 
@@ -70,6 +70,7 @@ MOODS = (
     Mood("drops one, then is busy", "unknown", faults=("drop", "429")),
     Mood("is down", "unknown", fault="500"),
     Mood("drops", "unknown", fault="drop"),
+    Mood("is not available, it says", "unknown", fault="503"),
     Mood("declines and drops", "unknown", fault="drop", declines=True),
     Mood("babbles", "unknown", fault="nonsense"),
     Mood("tells another amount", "unknown", changed={"amount": "99999.99"}),
