@@ -18,7 +18,7 @@ from testkit.model.rules.stage import Parties, Stage, staged
 from testkit.notifier import FakeNotifier
 from testkit.psp import FakePsp
 
-EXAMPLES = int(os.environ.get("TEST_MODEL_EXAMPLES", "14"))
+EXAMPLES = int(os.environ.get("TEST_MODEL_EXAMPLES", "12"))
 STEPS = int(os.environ.get("TEST_MODEL_STEPS", "30"))
 SHRINKS = "TEST_MODEL_SHRINK" in os.environ
 
