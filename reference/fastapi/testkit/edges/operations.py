@@ -147,8 +147,14 @@ USES: dict[str, Use] = {
     "takeBankNotice": Use(
         "nobody", {"id": "ntc_of-a-payment", "payment": "{bank_news}"}, party="bank"
     ),
+    "fetchSettlement": Use("admin", {}),
+    "listSettlements": Use("admin"),
+    "getSettlement": Use("admin"),
+    "listDifferences": Use("admin"),
+    "listAuditRecords": Use("owner"),
     "healthz": Use("nobody"),
     "readyz": Use("nobody"),
+    "metrics": Use("nobody"),
     "deleteWebhookEndpoint": Use("owner"),
     "deleteClient": Use("owner"),
 }

@@ -1,6 +1,7 @@
 """Two merchants that have one of everything, and all that the database holds."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -74,7 +75,12 @@ async def set_scene(context: Context, http: httpx.AsyncClient, parties: Parties)
     }
     mine = await _stock(context, merchant, operator, parties)
     theirs = await _stock(context, other, await other.client("operator"), parties)
-    return Scene(context, http, callers, mine, theirs)
+    # A settlement is of a day, not of a merchant: the other day is one that there cannot be.
+    today = datetime.now(UTC).date().isoformat()
+    asked = await callers["admin"].post(f"/v1/settlements/{today}/fetch", {})
+    assert asked.status_code == 200, asked.text
+    days = {"date": today}, {"date": "1999-12-31"}
+    return Scene(context, http, callers, mine | days[0], theirs | days[1])
 
 
 async def _stock(context: Context, owner: Merchant, operator: Caller, parties: Parties) -> Objects:
