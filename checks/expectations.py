@@ -49,7 +49,7 @@ def expect_hidden(answer: Answer, secrets: Iterable[str | None], hint: str = "")
 
 
 def expect_absent(answer: Answer, secrets: Iterable[str | None]) -> None:
-    """The same as a rule of the contract: whatever betrays the object is ``Broken``."""
+    """The same for checks of the contract, which say ``Broken`` of what betrays the object."""
     try:
         expect_hidden(answer, secrets)
     except Vulnerable as shown:

@@ -7,7 +7,7 @@ import jwt
 from checks import contract
 from checks.amounts import money
 from checks.attachment import Testbed
-from checks.expectations import expect_hidden, expect_problem
+from checks.expectations import expect_absent, expect_problem
 from checks.fresh import Fresh
 from checks.registry import check
 from checks.shapes import Account, Token
@@ -89,7 +89,7 @@ async def an_owner_manages_clients(alice: Merchant, bob: Merchant, platform: Pla
         raise Broken(f"GET /v1/clients lists {sorted(map(str, listed))}, not all clients.")
     if any(item.get("secret") for item in items):
         raise Broken("GET /v1/clients shows a secret; secrets are shown once, when made.")
-    expect_hidden(await bob.owner.delete(f"/v1/clients/{viewer.id}"), (viewer.name,))
+    expect_absent(await bob.owner.delete(f"/v1/clients/{viewer.id}"), (viewer.name,))
     body = {"client_id": viewer.id, "client_secret": viewer.secret}
     (await platform.anonymous.post("/v1/token", body)).expect(200)
     (await alice.owner.delete(f"/v1/clients/{viewer.id}")).expect(204)

@@ -8,7 +8,7 @@ from checks import contract
 from checks.amounts import Money, money
 from checks.books import Books
 from checks.client import Answer
-from checks.expectations import expect_hidden, expect_problem
+from checks.expectations import expect_absent, expect_problem
 from checks.fresh import Fresh
 from checks.registry import check
 from checks.shapes import Account, Deposit, Page
@@ -41,12 +41,12 @@ async def an_account_is_its_merchants_own(alice: Merchant, bob: Merchant, fresh:
     """What belongs to another merchant does not exist for a caller: accounts and their entries."""
     account = await alice.funded()
     secrets = (account.name,)
-    expect_hidden(await bob.get(account.url), secrets)
-    expect_hidden(await bob.get(f"{account.url}/entries"), secrets)
+    expect_absent(await bob.get(account.url), secrets)
+    expect_absent(await bob.get(f"{account.url}/entries"), secrets)
     rename = await bob.owner.patch(
         account.url, {"name": fresh.name()}, headers={"If-Match": f'"{account.version}"'}
     )
-    expect_hidden(rename, secrets)
+    expect_absent(rename, secrets)
     listed = [item["id"] async for _, item in bob.walk("/v1/accounts")]
     if account.id in listed or (await alice.account(account)).name != account.name:
         raise Broken("Another merchant's account was listed or renamed.")

@@ -10,7 +10,7 @@ from checks import contract
 from checks.amounts import Money
 from checks.attachment import Testbed
 from checks.books import Books
-from checks.expectations import expect_hidden, expect_problem
+from checks.expectations import expect_absent, expect_problem
 from checks.fresh import Fresh
 from checks.payouts import Desk, payout_body
 from checks.probes import probe
@@ -167,11 +167,11 @@ async def a_payout_is_its_merchants_alone(
     books.hold(account, amount)
     secrets = (account.id, payout.payee.bank_account)
     code = {"code": await desk.code(payout)}
-    expect_hidden(await bob.get(payout.url), secrets)
-    expect_hidden(await bob.request("PATCH", payout.url, {"amount": amount.json()}), secrets)
+    expect_absent(await bob.get(payout.url), secrets)
+    expect_absent(await bob.request("PATCH", payout.url, {"amount": amount.json()}), secrets)
     for act, body in (("cancel", {}), ("challenges", {}), ("approve", code), ("sync", {})):
         answer = await bob.post(f"{payout.url}/{act}", body, key=fresh.key())
-        expect_hidden(answer, secrets)
+        expect_absent(answer, secrets)
     if [item async for _, item in bob.walk("/v1/payouts")]:
         raise Broken("GET /v1/payouts lists a payout of another merchant's.")
     viewer = await alice.client("viewer")

@@ -10,7 +10,7 @@ from functools import partial
 from checks import contract
 from checks.amounts import Money, converted, fee
 from checks.attachment import Fx
-from checks.expectations import expect_hidden, expect_problem
+from checks.expectations import expect_absent, expect_problem
 from checks.fresh import Fresh
 from checks.losers import carried_out
 from checks.probes import probe
@@ -123,8 +123,8 @@ async def a_quote_is_its_merchants_alone(alice: Merchant, bob: Merchant, fresh: 
     """Another merchant neither sees a quote nor executes it; a viewer only sees it."""
     source, target, quote = await _quoted(alice, fresh)
     secrets = (source.id, target.id)
-    expect_hidden(await bob.get(quote.url), secrets)
-    expect_hidden(await bob.post(f"{quote.url}/execute", {}, key=fresh.key()), secrets)
+    expect_absent(await bob.get(quote.url), secrets)
+    expect_absent(await bob.post(f"{quote.url}/execute", {}, key=fresh.key()), secrets)
     if [item async for _, item in bob.walk("/v1/quotes")]:
         raise Broken("GET /v1/quotes lists a quote of another merchant's.")
     viewer = await alice.client("viewer")

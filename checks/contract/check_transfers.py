@@ -5,7 +5,7 @@ from __future__ import annotations
 from checks import contract
 from checks.amounts import Money, money
 from checks.books import Books
-from checks.expectations import expect_hidden, expect_problem
+from checks.expectations import expect_absent, expect_problem
 from checks.fresh import Fresh
 from checks.registry import check
 from checks.shapes import Account, Transfer
@@ -63,7 +63,7 @@ async def a_transfer_concerns_two_merchants(
     amount = fresh.money(100, 5000)
     made = await alice.transfer(source, theirs, amount)
     books.transfer(source, theirs, amount)
-    expect_hidden(await carol.get(made.url), (source.id, theirs.id))
+    expect_absent(await carol.get(made.url), (source.id, theirs.id))
     if [item async for _, item in carol.walk("/v1/transfers")]:
         raise Broken("GET /v1/transfers lists a transfer that does not concern the caller.")
     steal = await bob.post("/v1/transfers", transfer_body(source, theirs, amount), key=fresh.key())
@@ -108,7 +108,7 @@ async def a_transfer_is_reversed_once(
     books.transfer(source, theirs, amount)
     path = f"{made.url}/reversal"
     expect_problem(await alice.post(path, {}, key=fresh.key()), 403, code="forbidden")
-    expect_hidden(await carol.post(path, {}, key=fresh.key()), (source.id, theirs.id))
+    expect_absent(await carol.post(path, {}, key=fresh.key()), (source.id, theirs.id))
     reversal = await bob.reverse(made)
     books.transfer(theirs, source, amount, reversal=True)
     if (reversal.from_, reversal.to, reversal.amount.money, reversal.reverses) != (
