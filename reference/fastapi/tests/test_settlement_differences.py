@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from payments.settlements import matching, service
@@ -68,6 +68,7 @@ MOVES = st.tuples(
 @settings(
     max_examples=12,
     deadline=None,
+    phases=(Phase.explicit, Phase.reuse, Phase.generate),  # each takes a second: not shrunk
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(data=st.data())
