@@ -25,12 +25,9 @@ async def compare(holder: Holder) -> None:
     while line is not None:
         async with holder.step() as step:
             line = await _compare_rows(step, line)
-    concerned = await _look_for_missing(holder)
+    await _look_for_missing(holder)
     async with holder.step(last=True) as step:
-        concerned |= await _finish(step, holder)
-    for day in sorted(concerned):
-        async with holder.context.database.unit_of_work() as uow:
-            await differences.recount(uow.session, day)
+        await _finish(step, holder)
 
 
 async def _compare_rows(step: Step, line: int) -> int | None:
@@ -50,18 +47,18 @@ async def _compare_rows(step: Step, line: int) -> int | None:
     return rows[-1].line if len(rows) == BATCH else None
 
 
-async def _look_for_missing(holder: Holder) -> set[str]:
-    """List what no file tells; the other days that it is listed with."""
-    concerned: set[str] = set()
+async def _look_for_missing(holder: Holder) -> None:
+    """List what no file tells."""
     after: Booked | None = None
     while True:
         async with holder.step() as step:
             untold = await books.untold(step.session, step.settlement, after, BATCH)
             found = await _missing(step, untold)
             await differences.note(step.session, found, step.settlement.comparisons)
-        concerned |= {one.day for one in found} - {holder.day}
+            for day in sorted({one.day for one in found} - {holder.day}):
+                await differences.recount(step.session, day)
         if len(untold) < BATCH:
-            return concerned
+            return
         after = untold[-1]
 
 
@@ -79,10 +76,10 @@ async def _missing(step: Step, untold: Sequence[Booked]) -> list[Found]:
     ]
 
 
-async def _finish(step: Step, holder: Holder) -> set[str]:
-    """Resolve what was not found again, and say when to look next; the other days concerned."""
+async def _finish(step: Step, holder: Holder) -> None:
+    """Resolve what was not found again, count what there is, and say when to look next."""
     session, settlement, settings = step.session, step.settlement, holder.context.settings
-    concerned = await differences.resolve(session, settlement)
+    others = await differences.resolve(session, settlement)
     settlement.status = SettlementStatus.COMPARED.value
     settlement.due_at = None
     if needs_file(settlement):
@@ -93,6 +90,6 @@ async def _finish(step: Step, holder: Holder) -> set[str]:
     else:
         settlement.passes = 0
     await session.flush()
-    await differences.recount(session, settlement.id)
+    for day in sorted({settlement.id, *others}):
+        await differences.recount(session, day)
     logger().info("settlement_compared", day=settlement.id, movements=settlement.movements)
-    return concerned
