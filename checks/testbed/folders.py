@@ -7,6 +7,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,14 +31,18 @@ def clean(folder: str) -> None:
     """The janitor: once every keeper is gone, remove the harness's run folder."""
     with suppress(FileNotFoundError), (Path(folder) / "lock").open() as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        shutil.rmtree(folder, onerror=_insist)
+        shutil.rmtree(folder, onerror=partial(_insist, folder))
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def _insist(remove: Any, path: str, _: object) -> None:
-    """Somebody may have taken the rights off a folder; they are ours to take back."""
+def _insist(folder: str, remove: Any, path: str, _: object) -> None:
+    """Somebody may have taken the rights off what is in a folder; they are ours to take back.
+
+    Those of the place where the folder stands are not.
+    """
     with suppress(OSError):
-        Path(path).parent.chmod(0o700)
+        if path != folder:
+            Path(path).parent.chmod(0o700)
         if not Path(path).is_symlink():
             Path(path).chmod(0o700)
         if remove in (os.open, os.scandir, os.lstat):

@@ -68,6 +68,10 @@ class Check:
             "testbed": run.testbed,
             "psp": run.testbed.psp,
             "fx": run.testbed.fx,
+            "bank": run.testbed.bank,
+            "notifier": run.testbed.notifier,
+            "receiver": run.testbed.receiver,
+            "names": run.testbed.names,
             "fresh": run.fresh,
             "platform": run.platform,
         }
