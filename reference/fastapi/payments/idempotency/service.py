@@ -18,9 +18,8 @@ from payments.idempotency.models import IdempotencyKey
 from payments.idempotency.requests import KeyedRequest
 from payments.kit import problems
 from payments.kit.database import BusyError
+from payments.kit.http import REPLAYED_HEADER
 from payments.kit.problems import Problem
-
-REPLAYED_HEADER = "Idempotency-Replayed"
 
 # Every request that moves money executes these two: composed anew each time, they would cost more
 # than to execute them does.
