@@ -11,10 +11,30 @@ from typing import Literal
 
 from checks.attachment import Testbed
 from checks.client import Answer
+from checks.expectations import ambiguous
 from checks.fresh import Fresh
-from checks.tenants import Platform
+from checks.probes import probe
+from checks.shapes import Payment
+from checks.tenants import Merchant, Platform
 
 Party = Literal["psp", "bank"]
+
+
+async def left_open(merchant: Merchant, body: object) -> Payment | None:
+    """A sale that the PSP was told to leave unanswered, as the merchant's one open payment.
+
+    ``None`` where it was not left open, which is another check's matter.
+    """
+    with probe("a sale that the PSP carries out without answering") as attempt:
+        answer = await merchant.post("/v1/payments", body, key=merchant.fresh.key())
+        found = [
+            answer.read_value(item, Payment)
+            async for answer, item in merchant.walk("/v1/payments", status="unknown")
+        ]
+        if ambiguous(answer) and len(found) == 1:
+            return found[0]
+        attempt.note("The payment was not left open: another check's matter.")
+    return None
 
 
 def psp_notice(operation: Mapping[str, object], fresh: Fresh) -> bytes:

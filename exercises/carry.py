@@ -18,8 +18,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -84,13 +83,6 @@ class _Repository:
         return subprocess.run(command, cwd=self._folder, capture_output=True, check=False)
 
 
-def carry(old: Tree, new: Tree, patches: Mapping[str, Patch]) -> Iterator[tuple[str, Carried]]:
-    """What becomes of each patch on ``old`` where the reference is ``new``, by its name."""
-    with _scratch(old, new) as repository:
-        for name, patch in patches.items():
-            yield name, _carried(repository, old, new, patch)
-
-
 def _carried(repository: _Repository, old: Tree, new: Tree, patch: Patch) -> Carried:
     if _fits(new, patch) is not None:
         return Carried("fits")
@@ -105,12 +97,6 @@ def _fits(tree: Tree, patch: Patch) -> dict[str, bytes] | None:
         return compose(tree, [patch])
     except PatchError:
         return None
-
-
-@contextmanager
-def _scratch(old: Tree, new: Tree) -> Iterator[_Repository]:
-    with tempfile.TemporaryDirectory(prefix="assay-carry-") as name:
-        yield _Repository(Path(name), old, new)
 
 
 def reference_at(commit: str, track: str = "fastapi") -> dict[str, bytes]:
@@ -133,10 +119,11 @@ def _without_places(text: bytes) -> list[bytes]:
 
 def carry_bank(bank: Bank, old: Tree, new: Tree) -> Iterator[tuple[Variant, Carried]]:
     """Carry every patch of a bank over, and write those anew that git could merge."""
-    variants = {one.patch().name: one for flaw in bank.flaws.values() for one in flaw.variants}
-    patches = {name: variant.patch() for name, variant in variants.items()}
-    for name, carried in carry(old, new, patches):
-        yield variants[name], _written(variants[name].path, carried)
+    with tempfile.TemporaryDirectory(prefix="assay-carry-") as name:
+        repository = _Repository(Path(name), old, new)
+        for variant in (one for flaw in bank.flaws.values() for one in flaw.variants):
+            carried = _carried(repository, old, new, variant.patch())
+            yield variant, _written(variant.path, carried)
 
 
 def _written(path: Path, carried: Carried) -> Carried:

@@ -13,11 +13,11 @@ from checks import contract
 from checks.amounts import Money, exponent
 from checks.attachment import Psp, Testbed
 from checks.books import Books
-from checks.expectations import ambiguous, expect_problem
+from checks.expectations import expect_problem
 from checks.fresh import Fresh
 from checks.lists import walk
 from checks.losers import carried_out
-from checks.notices import bring, psp_notice
+from checks.notices import bring, left_open, psp_notice
 from checks.probes import probe
 from checks.registry import check
 from checks.settlements import (
@@ -30,7 +30,6 @@ from checks.settlements import (
     fetch,
     fetch_closed,
 )
-from checks.shapes import Payment
 from checks.tenants import Merchant, Platform, payment_body
 from checks.testbed.faults import SettlementFaultKind
 from checks.verdicts import Broken
@@ -188,16 +187,11 @@ async def what_is_settled_after_its_file_is_resolved(
     account = books.open(alice, await alice.open_account())
     card, amount = fresh.card(), fresh.money(1_000, 90_000)
     fault = await psp.fault("drop_after", "sale", "lookup", token=card)
-    body = payment_body(account, amount, card)
-    with probe("a sale that the PSP carries out without answering") as attempt:
-        answer = await alice.post("/v1/payments", body, key=fresh.key())
-        unknown = [
-            answer.read_value(item, Payment)
-            async for answer, item in alice.walk("/v1/payments", status="unknown")
-        ]
+    unknown = await left_open(alice, payment_body(account, amount, card))
+    with probe("the PSP's file tells of a sale that is not settled") as attempt:
         rows = await psp.moved(card)
-        if not ambiguous(answer) or len(unknown) != 1 or len(rows) != 1:
-            attempt.note("The payment was not left open: another check's matter.")
+        if unknown is None or len(rows) != 1:
+            attempt.note("There was no such sale: another check's matter.")
             return
         days = await fetch_closed(platform, psp, rows)
         wanted = {rows[0].reference: "unsettled"}
@@ -207,7 +201,7 @@ async def what_is_settled_after_its_file_is_resolved(
         (operation,) = await psp.told(card)
         notice = psp_notice(operation, fresh)
         await carried_out(partial(bring, "psp", notice, testbed, platform))
-        if (await alice.payment(unknown[0])).status != "captured":
+        if (await alice.payment(unknown)).status != "captured":
             attempt.note("The payment was not settled: another check's matter.")
             return
         books.capture(account, amount)
