@@ -8,7 +8,6 @@ and so is a testbed that no remaining check will want.
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
@@ -18,10 +17,13 @@ from checks.attachment import Testbed
 from checks.registry import Declaration
 from checks.testbed.control import Control
 from checks.testbed.lease import REPLICAS, Lease
+from checks.turns import Turns
 
-#: Exclusive testbeds in use at a time; and checks of the same settings for each testbed of theirs.
+#: Exclusive testbeds in use at a time; and checks of the same settings for each testbed of theirs,
+#: of which one that is long counts for several.
 AT_ONCE = 3
 IN_A_ROW = 5
+LONG = 3
 
 #: So few checks that want what the shared testbed has wait for it rather than start another.
 PATIENT = 2
@@ -62,22 +64,28 @@ class Garage:
         """``expected`` are the settings of a shared testbed that ``hand_on`` will be told of."""
         self._control = control
         self._expected = expected
-        self._left = Counter(_kind(one) for one in declarations if one.exclusive)
-        self._room = asyncio.Semaphore(AT_ONCE)
+        exclusive = [one for one in declarations if one.exclusive]
+        self._left = Counter(map(_kind, exclusive))
         self._waiting = {
             kind for kind, count in self._left.items() if self._awaits(kind) and count <= PATIENT
         }
-        self._turns = {
-            kind: asyncio.Semaphore(0 if kind in self._waiting else -(-count // IN_A_ROW))
-            for kind, count in self._left.items()
-        }
+        rows = Counter[_Kind]()
+        for one in exclusive:
+            rows[_kind(one)] += LONG if one.long else 1
+        self._turns = Turns(
+            AT_ONCE,
+            {
+                kind: 0 if kind in self._waiting else -(-rows[kind] // IN_A_ROW)
+                for kind in self._left
+            },
+        )
         self._idle: dict[_Kind, list[_Parked]] = {kind: [] for kind in self._left}
 
     @asynccontextmanager
     async def testbed(self, declaration: Declaration) -> AsyncIterator[Borrowed]:
         """A testbed with the settings that a check asks for, and nobody else on it."""
         kind = _kind(declaration)
-        async with self._turns[kind], self._room:
+        async with self._turns.turn(kind, urgent=declaration.long):
             idle = self._idle[kind]
             parked = idle.pop() if idle else _Parked(await self._lease(declaration))
             testbed = Testbed(self._control, parked.lease)
@@ -96,12 +104,12 @@ class Garage:
 
     def hand_on(self, lease: Lease | None) -> None:
         """The shared testbed is nobody's any more; ``None`` if it is not fit for others."""
-        for kind, turns in self._turns.items():
-            if lease is not None and self._awaits(kind) and self._left[kind]:
+        for kind, left in self._left.items():
+            if lease is not None and self._awaits(kind) and left:
                 self._idle[kind].append(_Parked(lease))
-                turns.release()
+                self._turns.more(kind)
             elif kind in self._waiting:
-                turns.release()
+                self._turns.more(kind)
 
     def _awaits(self, kind: _Kind) -> bool:
         if self._expected is None:

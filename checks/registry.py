@@ -37,7 +37,8 @@ class Declaration:
     ``id`` is ``family/function``. ``flaw`` is ``None`` for a check of the contract. ``needs`` are
     the ids of contract checks that must have been secure. ``settings`` override the service's
     environment, ``worker`` starts its worker, and ``replicas`` says how many there are: all in an
-    ``exclusive`` testbed only. ``limit`` is in seconds.
+    ``exclusive`` testbed only. ``long`` is one that takes many times as long as others: it goes
+    before them, so that nothing has to wait for it in the end. ``limit`` is in seconds.
     """
 
     id: str
@@ -49,6 +50,7 @@ class Declaration:
     settings: Mapping[str, str] = field(default_factory=dict)
     worker: bool = False
     replicas: int = REPLICAS
+    long: bool = False
     limit: float = LIMIT
     competencies: tuple[str, ...] = ()
 
@@ -61,6 +63,7 @@ def check(
     settings: Mapping[str, str] | None = None,
     worker: bool = False,
     replicas: int = REPLICAS,
+    long: bool = False,
     limit: float = LIMIT,
     competencies: tuple[str, ...] = (),
 ) -> Callable[[CheckFunction], CheckFunction]:
@@ -92,6 +95,7 @@ def check(
             settings=dict(settings or {}),
             worker=worker,
             replicas=replicas,
+            long=long,
             limit=limit,
             competencies=tuple(competencies),
         )

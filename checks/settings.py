@@ -22,3 +22,11 @@ IMPATIENT_CALLS = {
 
 #: Shorter than the work that a claim stands for, when the PSP takes its time.
 SHORT_CLAIMS = {"CLAIM_LEASE_SECONDS": "1", "BREAKER_FAILURES": "1000"}
+
+#: Limits that are soon reached: a quote lives for a second, and a client may make sixty requests at
+#: once and one a second more.
+SOON_REACHED = {
+    "QUOTE_TTL_SECONDS": "1",
+    "RATE_LIMIT_BURST": "60",
+    "RATE_LIMIT_PER_SECOND": "1",
+}

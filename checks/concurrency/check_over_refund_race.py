@@ -32,6 +32,7 @@ _HINT = (
     needs=contract.refunds,
     exclusive=True,
     settings=PATIENT_CLAIMS,
+    long=True,
     competencies=("db.locking", "db.transactions"),
 )
 async def refunds_never_exceed_the_capture(

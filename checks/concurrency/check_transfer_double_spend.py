@@ -19,6 +19,7 @@ from checks.tenants import Merchant
     needs=contract.transfers,
     exclusive=True,
     settings=PATIENT_CLAIMS,
+    long=True,
     competencies=("db.locking", "db.transactions"),
 )
 async def transfers_never_overdraw(

@@ -13,6 +13,7 @@ from checks.fresh import Fresh
 from checks.metrics import CALLS, REQUESTS, Scrape, scrape
 from checks.payouts import Desk
 from checks.registry import check
+from checks.settings import SOON_REACHED
 from checks.shapes import AuditRecord, Payout
 from checks.tenants import Merchant, Platform, payment_body, transfer_body
 from checks.verdicts import Broken, Inconclusive
@@ -21,11 +22,14 @@ _READS = 3
 
 _SHOWN = "/v1/accounts/{account_id}"
 
-#: What a limited check sets, and in how many seconds then one request more is let through.
-_BURST, _PAUSE = 10, 5
+#: Seconds after which a client beyond its rate may make one request more.
+_PAUSE = 1
 
 #: So many requests are more than the limit lets through, however slow the machine is.
 _MANY = 200
+
+#: How often a client is taken beyond its rate, until it still is there for the next request.
+_TRIES = 5
 
 
 @check(
@@ -207,25 +211,30 @@ async def the_audit_log_only_grows(alice: Merchant, fresh: Fresh) -> None:
 @check(
     needs=contract.transfers,
     exclusive=True,
-    settings={"RATE_LIMIT_PER_SECOND": str(1 / _PAUSE), "RATE_LIMIT_BURST": str(_BURST)},
+    settings=SOON_REACHED,
+    replicas=1,
     competencies=("api.contract", "resilience.failures"),
 )
 async def a_client_beyond_its_rate_is_put_off(alice: Merchant, fresh: Fresh) -> None:
     """A client beyond its rate is refused with 429, does nothing, and others are served."""
     source, target = await alice.funded(), await alice.open_account()
     operator = await alice.client("operator")
-    here, other = alice.on(0), operator.on(0)
-    body, key = transfer_body(source, target, money("1.00 GBP")), fresh.key()
-    refused = await _until_refused(here.owner)
-    expect_problem(refused, 429, code="rate_limited")
-    if refused.retry_after is None or not 0 < refused.retry_after <= _PAUSE:
-        raise Broken(f"{refused} with Retry-After {refused.headers.get('Retry-After')!r}.")
-    (await other.get(source.url)).expect(200)
-    held_up = await here.post("/v1/transfers", body, key=key)
-    if held_up.status != 429:
+    body = transfer_body(source, target, money("1.00 GBP"))
+    for _ in range(_TRIES):
+        refused = await _until_refused(alice.owner)
+        expect_problem(refused, 429, code="rate_limited")
+        if refused.retry_after is None or not 0 < refused.retry_after <= _PAUSE:
+            raise Broken(f"{refused} with Retry-After {refused.headers.get('Retry-After')!r}.")
+        (await operator.get(source.url)).expect(200)
+        key = fresh.key()
+        held_up = await alice.post("/v1/transfers", body, key=key)
+        if held_up.status == 429:
+            break
+        held_up.expect(201)
+    else:
         raise Inconclusive(f"{held_up}: the machine was too slow to go beyond a rate.")
     await asyncio.sleep(held_up.retry_after or _PAUSE)
-    done = (await here.post("/v1/transfers", body, key=key)).expect(201)
+    done = (await alice.post("/v1/transfers", body, key=key)).expect(201)
     if done.replayed:
         raise Broken(f"{done} again, though the first was refused for its rate.")
 
@@ -236,4 +245,5 @@ async def _until_refused(client: Client) -> Answer:
         answer = await client.get("/v1/accounts")
         if answer.status != 200:
             return answer
-    raise Broken(f"{_MANY} requests in a row were let through; {_BURST} at once are the limit.")
+    limit = SOON_REACHED["RATE_LIMIT_BURST"]
+    raise Broken(f"{_MANY} requests in a row were let through; {limit} at once are the limit.")

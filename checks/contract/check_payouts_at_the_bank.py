@@ -32,8 +32,6 @@ _UNCLEAR: dict[str, dict[str, Any]] = {
 
 @check(
     needs=contract.payouts,
-    exclusive=True,
-    worker=True,
     competencies=("distributed.sagas", "money.ledger"),
 )
 async def an_approved_payout_is_paid(alice: Merchant, testbed: Testbed, fresh: Fresh) -> None:
@@ -59,8 +57,6 @@ async def an_approved_payout_is_paid(alice: Merchant, testbed: Testbed, fresh: F
 
 @check(
     needs=contract.payouts,
-    exclusive=True,
-    worker=True,
     competencies=("distributed.sagas", "api.contract"),
 )
 async def a_payout_that_comes_to_nothing_says_why(alice: Merchant, testbed: Testbed) -> None:
@@ -107,8 +103,6 @@ def _expect_reason(payout: Payout, reason: str) -> None:
 
 @check(
     needs=contract.payouts,
-    exclusive=True,
-    worker=True,
     competencies=("distributed.sagas", "resilience.outside-calls"),
 )
 async def an_unclear_payout_is_settled_by_asking(alice: Merchant, testbed: Testbed) -> None:

@@ -15,6 +15,7 @@ from checks.fresh import Fresh
 from checks.losers import carried_out
 from checks.probes import probe
 from checks.registry import check
+from checks.settings import SOON_REACHED
 from checks.shapes import Account, Quote
 from checks.tenants import Merchant, transfer_body
 from checks.testbed.fx import true_rate
@@ -75,7 +76,8 @@ async def a_quote_converts_once(alice: Merchant, fresh: Fresh) -> None:
 @check(
     needs=contract.quotes,
     exclusive=True,
-    settings={"QUOTE_TTL_SECONDS": "1"},
+    settings=SOON_REACHED,
+    replicas=1,
     competencies=("money.ledger",),
 )
 async def an_expired_quote_is_not_executed(alice: Merchant, fresh: Fresh) -> None:

@@ -31,7 +31,8 @@ _JUDGE = Judge(_HINT, CHARGED)
 _RETRY = "idempotency/a_retry_has_no_second_effect"
 
 #: The operations raced: a void after a void does nothing that could be told from one.
-_RACED = ("sale", "authorisation", "transfer", "refund", "deposit", "capture", "reversal")
+_AT_THE_PSP = ("sale", "authorisation", "refund", "capture")
+_IN_THE_LEDGER = ("transfer", "deposit", "reversal")
 
 #: Cases of an operation are counted on one account: the next is prepared when one is over.
 _TERMS = replace(CONTRACT, at_once=1)
@@ -39,22 +40,41 @@ _TERMS = replace(CONTRACT, at_once=1)
 
 @check(
     "idempotency-claim-race",
-    needs=(*contract.transfers, *contract.payments, *contract.refunds, *contract.voids),
+    needs=(*contract.payments, *contract.refunds),
+    exclusive=True,
+    settings=PATIENT_CLAIMS,
+    long=True,
+    competencies=("distributed.idempotency", "db.locking"),
+)
+async def twins_of_payments_execute_once(tenants: Tenants, testbed: Testbed) -> None:
+    """Payments, captures and refunds that come at once under one key take effect once."""
+    await _execute_once(tenants, testbed, _AT_THE_PSP)
+
+
+@check(
+    "idempotency-claim-race",
+    needs=contract.transfers,
     exclusive=True,
     settings=PATIENT_CLAIMS,
     competencies=("distributed.idempotency", "db.locking"),
 )
-async def twins_execute_once(tenants: Tenants, testbed: Testbed) -> None:
-    """Requests that come at once under one key take effect once."""
+async def twins_of_transfers_execute_once(tenants: Tenants, testbed: Testbed) -> None:
+    """Transfers, deposits and reversals that come at once under one key take effect once."""
+    await _execute_once(tenants, testbed, _IN_THE_LEDGER)
+
+
+async def _execute_once(tenants: Tenants, testbed: Testbed, operations: Sequence[str]) -> None:
     tested = 0
-    for name in _RACED:
+    for name in operations:
         if not await _replays(tenants, name):
             continue
         tested += 1
         prepare, what = partial(_twins, tenants, name), f"{name} under one key"
         await contend(testbed, prepare, what, _JUDGE, _TERMS)
     if not tested:
-        raise NotReached("No operation holds a retry back even when it comes later.", _RETRY)
+        raise NotReached(
+            f"No {' or '.join(operations)} is held back even where a retry comes later.", _RETRY
+        )
 
 
 async def _replays(tenants: Tenants, name: str) -> bool:

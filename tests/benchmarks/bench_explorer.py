@@ -10,9 +10,7 @@ import argparse
 import statistics
 import time
 from collections import Counter
-from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
-from typing import Any
 
 from checks.attachment import Testbed
 from checks.concurrency.spending import HINT, Spending
@@ -21,9 +19,6 @@ from checks.explorer import TWO_PREEMPTIONS, Exploration
 from checks.fresh import Fresh
 from checks.judging import Judge
 from checks.operations import Tenants
-from checks.registry import Declaration
-from checks.running import CheckRun
-from checks.settings import PATIENT_CLAIMS
 from checks.tenants import Merchant
 from checks.testbed.control import Control
 from checks.testbed.testbed import Host
@@ -31,9 +26,8 @@ from exercises.bank import load_bank
 from exercises.tree import reference_tree
 from harness.loop import run
 from harness.matrix import Planned, plan
-from harness.session import fresh_seed
 from tests.benchmarks.simultaneous import ROUNDS
-from tests.benchmarks.variants import Check, Row, prepared, repeat, started
+from tests.benchmarks.variants import BENCH, Row, apart, prepared, repeat, started
 
 #: Rounds of so many requests at once, with and without jitter.
 TIMES = 20
@@ -44,8 +38,6 @@ WANTED, SWEEP = 30, 2.0
 
 #: Explorations that are timed, after so many that are not.
 WARM, TIMED = 1, 5
-
-_BENCH = Declaration("bench/explorer", "bench", None, "", settings=PATIENT_CLAIMS, exclusive=True)
 
 
 @dataclass
@@ -59,14 +51,6 @@ class Found:
     took: dict[tuple[int, bool], float] = field(default_factory=lambda: dict.fromkeys(WAYS, 0.0))
 
 
-async def apart(testbed: Testbed, body: Callable[..., Coroutine[Any, Any, None]]) -> None:
-    """Run something as a check is run."""
-    attempt = CheckRun(_BENCH, testbed, fresh_seed())
-    verdict = await attempt.decide(Check(_BENCH, body).begin(attempt))
-    if verdict.verdict is not Verdict.SECURE:
-        raise RuntimeError(verdict.because)
-
-
 async def by_rounds(control: Control, flaw: str, found: Found) -> None:
     """Simultaneous requests, in each way."""
 
@@ -78,7 +62,7 @@ async def by_rounds(control: Control, flaw: str, found: Found) -> None:
                 found.rounds[way] += await one.found(jitter=way[1])
             found.took[way] += time.perf_counter() - began
 
-    async with started(control, _BENCH) as testbed:
+    async with started(control, BENCH) as testbed:
         await apart(testbed, rounds)
 
 
@@ -129,7 +113,7 @@ async def speed(host: Host) -> None:
 
     async with (
         prepared(host, reference_tree("fastapi")) as control,
-        started(control, _BENCH) as testbed,
+        started(control, BENCH) as testbed,
     ):
         await apart(testbed, pair)
 

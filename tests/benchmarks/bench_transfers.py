@@ -236,7 +236,8 @@ async def prepare(server: Server, service: Service) -> str:
     return merchant
 
 
-async def measure(server: Server) -> None:
+async def migrate(server: Server) -> None:
+    """Make the reference's tables."""
     await asyncio.to_thread(
         subprocess.run,
         [sys.executable, "-m", "alembic", "upgrade", "heads"],
@@ -244,6 +245,10 @@ async def measure(server: Server) -> None:
         env=environment(server.dsn()),
         check=True,
     )
+
+
+async def measure(server: Server) -> None:
+    await migrate(server)
     async with (
         pumping(server) as behind,
         serving(server.dsn()) as direct,

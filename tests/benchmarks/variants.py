@@ -22,6 +22,7 @@ from checks.evidence import PRECEDENCE, CheckVerdict, Verdict
 from checks.operations import Tenants
 from checks.registry import Declaration, declaration_of
 from checks.running import CheckRun
+from checks.settings import PATIENT_CLAIMS
 from checks.testbed.broker import Broker
 from checks.testbed.control import Control
 from checks.testbed.errors import SubmissionError
@@ -42,6 +43,9 @@ RACES = (
     "idempotency-claim-race",
     "idempotency-restart",
 )
+
+#: What a benchmark runs as a check, to have a testbed and merchants as one has.
+BENCH = Declaration("bench/own", "bench", None, "", settings=PATIENT_CLAIMS, exclusive=True)
 
 
 @dataclass(frozen=True)
@@ -141,6 +145,14 @@ async def started(control: Control, declaration: Declaration) -> AsyncIterator[T
     finally:
         await testbed.close()
         await control.release(lease)
+
+
+async def apart(testbed: Testbed, body: Callable[..., Coroutine[Any, Any, None]]) -> None:
+    """Run something as a check is run. Raises ``RuntimeError`` where it does not succeed."""
+    attempt = CheckRun(BENCH, testbed, fresh_seed())
+    verdict = await attempt.decide(Check(BENCH, body).begin(attempt))
+    if verdict.verdict is not Verdict.SECURE:
+        raise RuntimeError(verdict.because)
 
 
 @dataclass
