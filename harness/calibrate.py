@@ -64,14 +64,21 @@ class _Run:
             self.kept.add(path)
 
 
-def calibrate(names: Sequence[str], repeat: int, json_file: Path | None, out: Path | None) -> int:
+def calibrate(
+    names: Sequence[str],
+    repeat: int,
+    json_file: Path | None,
+    out: Path | None,
+    *,
+    own: bool = False,
+) -> int:
     """Runs the matrix; status 1 unless every cell came out as expected."""
     bank = load_bank(only=names or None)
     agree(bank, catalogue(), competencies())
     earlier = claim_cells(out) if out is not None else frozenset()
     if json_file is not None:
         _writable(json_file)
-    planned = plan(list(bank.flaws.values()), repeat)
+    planned = plan(list(bank.flaws.values()), repeat, own=own)
     began = time.monotonic()
     with Progress() as progress:
         calibration = _Run(len(planned), out, progress)

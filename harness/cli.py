@@ -188,11 +188,14 @@ def calibrate(
     out: Annotated[
         Path | None, typer.Option(help="Keep the evidence of cells that came out wrong here.")
     ] = None,
+    own: Annotated[
+        bool, typer.Option("--own", help="Run a flaw's own checks, and not the whole contract.")
+    ] = False,
 ) -> None:
     """Measure the grader's own errors on flaws, fixes and decoys."""
     from harness import calibrate as command
 
-    _finish(lambda: command.calibrate(flaw or [], repeat, json_file, out))
+    _finish(lambda: command.calibrate(flaw or [], repeat, json_file, out, own=own))
 
 
 @app.command(epilog="Example: assay serve --flaw payment-idor --port 8000")

@@ -164,7 +164,7 @@ async def the_audit_log_tells_who_approved_a_payout(
 async def the_audit_log_is_the_merchants_own(
     alice: Merchant, bob: Merchant, platform: Platform
 ) -> None:
-    """The audit log shows a merchant's owners what concerns it, and nobody else anything of it."""
+    """The audit log shows a merchant's owners what concerns it, and no other merchant."""
     account = await alice.funded()
     client = await alice.create_client("viewer")
     (await alice.request("DELETE", f"/v1/clients/{client.id}")).expect(204)
@@ -184,8 +184,7 @@ async def the_audit_log_is_the_merchants_own(
         raise Broken("The audit log shows a merchant what another one did.")
     if not theirs:
         raise Broken("GET /v1/audit does not tell that the merchant was created.")
-    for caller in (await alice.client("operator"), await alice.client("viewer"), platform.client):
-        expect_problem(await caller.get("/v1/audit"), 403, code="forbidden")
+    expect_problem(await platform.client.get("/v1/audit"), 403, code="forbidden")
 
 
 @check(needs=contract.merchants, competencies=("operations.observability",))

@@ -78,6 +78,7 @@ def test_flawed_code_is_held_to_the_whole_contract_once_and_sound_code_always() 
         assert tried[label, 1] == whole
     assert tried["reference", 2] == tried["fix:b", 2] == whole
     assert tried["seeded:seed", 2] == tried["decoy:y", 2] == needed
+    assert {frozenset(one.checks) for one in plan([flaw], 2, own=True)} == {frozenset(needed)}
 
 
 V = Verdict
