@@ -71,6 +71,7 @@ def calibrate(
     out: Path | None,
     *,
     own: bool = False,
+    variants: Sequence[str] = (),
 ) -> int:
     """Runs the matrix; status 1 unless every cell came out as expected."""
     bank = load_bank(only=names or None)
@@ -79,6 +80,8 @@ def calibrate(
     if json_file is not None:
         _writable(json_file)
     planned = plan(list(bank.flaws.values()), repeat, own=own)
+    if variants:
+        planned = _chosen(planned, variants)
     began = time.monotonic()
     with Progress() as progress:
         calibration = _Run(len(planned), out, progress)
@@ -91,6 +94,15 @@ def calibrate(
         _write(json_file, cells, totals, seconds)
     _print(cells, totals, seconds)
     return DONE if totals.clean else FOUND
+
+
+def _chosen(planned: Sequence[Planned], variants: Sequence[str]) -> list[Planned]:
+    """The cells of some variants, named as cells are; raises ``UsageError`` for an unknown one."""
+    known = sorted({one.label for one in planned})
+    for name in variants:
+        if name not in known:
+            raise UsageError(f"There is no variant {name}; there are: {', '.join(known)}.")
+    return [one for one in planned if one.label in variants]
 
 
 async def _run_all(calibration: _Run, planned: Sequence[Planned]) -> list[Cell]:

@@ -180,6 +180,7 @@ def replay(
 
 @app.command(epilog="Example: assay calibrate --flaw payment-idor --repeat 3 --json cells.json")
 def calibrate(
+    *,
     flaw: Flaws = None,
     repeat: Annotated[int, typer.Option(min=1, help="How often each cell is run.")] = 1,
     json_file: Annotated[
@@ -191,11 +192,21 @@ def calibrate(
     own: Annotated[
         bool, typer.Option("--own", help="Run a flaw's own checks, and not the whole contract.")
     ] = False,
+    variant: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Only this variant, such as fix:NAME; may be repeated.", show_default=False
+        ),
+    ] = None,
 ) -> None:
     """Measure the grader's own errors on flaws, fixes and decoys."""
     from harness import calibrate as command
 
-    _finish(lambda: command.calibrate(flaw or [], repeat, json_file, out, own=own))
+    _finish(
+        lambda: command.calibrate(
+            flaw or [], repeat, json_file, out, own=own, variants=variant or []
+        )
+    )
 
 
 @app.command(epilog="Example: assay serve --flaw payment-idor --port 8000")

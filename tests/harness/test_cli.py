@@ -71,6 +71,10 @@ def test_every_command_has_help_with_an_example(command: str) -> None:
         (["check", "bare"], "it has no assay.toml at its root"),
         (["check", "nothing", "--watch"], "nothing is not a folder"),
         (["calibrate", "--flaw", "no-such"], "There is no flaw 'no-such'"),
+        (
+            ["calibrate", "--flaw", "capture-twice", "--variant", "fix:x"],
+            "There is no variant fix:x",
+        ),
         (["serve", "--flaw", "no-such"], "There is no flaw 'no-such'"),
         (["learn", "no-such"], "There is no flaw 'no-such'"),
         (["learn", "payment-ido"], "There is no flaw 'payment-ido'; did you mean 'payment-idor'?"),
