@@ -43,9 +43,9 @@ format: setup
 bench: setup
 	$(BIN)/python -m tests.benchmarks
 
-# The grader's own errors: every flaw, fix and decoy, three times over.
+# The grader's own errors: every flaw, fix and decoy three times over, and all of them in bundles.
 calibrate: setup
-	$(BIN)/assay calibrate --repeat 3
+	$(BIN)/assay calibrate --repeat 3 --out assay-calibration
 
 clean:
 	rm -rf .venv assay-demo build

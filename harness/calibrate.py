@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import get_args
 
 from rich.console import Console
 from rich.table import Table
@@ -19,81 +19,94 @@ from checks.testbed.errors import SubmissionError, TestbedError
 from checks.testbed.testbed import Host
 from exercises.bank import load_bank
 from exercises.patches import PatchError
+from harness.cells import Folder
 from harness.errors import DONE, FOUND, UsageError
 from harness.facts import agree
+from harness.fingerprint import fingerprint
 from harness.loop import run
-from harness.matrix import Cell, Planned, Totals, certainty, judge, outcome, plan
+from harness.matrix import Cell, Mode, Planned, Totals, certainty, judge, outcome, plan
 from harness.progress import Progress
-from harness.results import claim_cells, discard
 from harness.session import checking, fresh_seed, prepared, session
-from harness.version import versions
+from harness.sheet import sheet
+from harness.trials import Trial, each_alone, in_bundles
+from reports.calibration import render_calibration
 from scoring.competencies import competencies
 
-#: Cells under way at a time: while one starts its service, another's checks wait for theirs.
+#: Trials under way at a time: while one starts its service, another's checks wait for theirs.
 AT_ONCE = 3
+
+#: How cells are tried unless told otherwise.
+MODES: tuple[Mode, ...] = ("alone", "bundled")
 
 
 @dataclass(slots=True)
 class _Run:
-    """One calibration: the cells done so far, and where evidence of wrong ones is kept."""
+    """One calibration: the cells done so far."""
 
     total: int
-    out: Path | None
+    folder: Folder
     progress: Progress
     cells: list[Cell] = field(default_factory=list)
-    kept: set[Path] = field(default_factory=set)
     room: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
 
-    def done(self, cell: Cell, verdicts: Sequence[CheckVerdict]) -> None:
-        """Notes a cell, says so, and keeps its evidence if it came out otherwise than expected."""
-        self.cells.append(cell)
-        line = Text(f"{len(self.cells):>4}/{self.total}  {cell.flaw}  {cell.variant}  ")
-        right = cell.outcome == "right"
-        line.append(str(cell.verdict), "green" if right else "bold red")
-        line.append(f"  {cell.seconds:.1f} s", "dim")
-        if not right:
-            line.append(f"\n           {cell.outcome.replace('_', ' ')}: {cell.because}"[:600])
-        self.progress.line(line)
-        if self.out is not None and not right:
-            path = self.out / f"{cell.flaw}--{cell.variant.replace(':', '-')}--{cell.repeat}.json"
-            whole = {
-                "cell": cell.model_dump(mode="json"),
-                "verdicts": [one.model_dump(mode="json") for one in verdicts],
-            }
-            path.write_text(json.dumps(whole, indent=1) + "\n", encoding="utf-8")
-            self.kept.add(path)
+    def done(self, cells: Sequence[Cell], verdicts: Sequence[CheckVerdict]) -> None:
+        """Notes what a trial came to, says so, and keeps it."""
+        self.folder.keep(cells, verdicts)
+        self.note(cells)
+
+    def note(self, cells: Sequence[Cell], *, kept: bool = False) -> None:
+        """Notes the cells of a trial; ``kept`` from an earlier run."""
+        for cell in cells:
+            self.cells.append(cell)
+            line = Text(f"{len(self.cells):>4}/{self.total}  {cell.mode:7}  {cell.flaw}  ")
+            line.append(f"{cell.variant}  ")
+            right = cell.outcome == "right"
+            line.append(str(cell.verdict), "green" if right else "bold red")
+            line.append("  kept" if kept else f"  {cell.seconds:.1f} s", "dim")
+            if not right:
+                line.append(f"\n           {cell.outcome.replace('_', ' ')}: {cell.because}"[:600])
+            self.progress.line(line)
 
 
 def calibrate(
     names: Sequence[str],
     repeat: int,
-    json_file: Path | None,
     out: Path | None,
     *,
-    own: bool = False,
+    modes: Sequence[str] = MODES,
     variants: Sequence[str] = (),
 ) -> int:
-    """Runs the matrix; status 1 unless every cell came out as expected."""
+    """Runs the matrix, and writes its page into ``out``; status 1 unless every cell is right."""
+    ways = _ways(modes)
     bank = load_bank(only=names or None)
     agree(bank, catalogue(), competencies())
-    earlier = claim_cells(out) if out is not None else frozenset()
-    if json_file is not None:
-        _writable(json_file)
-    planned = plan(list(bank.flaws.values()), repeat, own=own)
-    if variants:
-        planned = _chosen(planned, variants)
+    folder = Folder(out)
+    planned = _chosen(plan(list(bank.flaws.values()), repeat), variants)
+    trials = trials_of(planned, ways)
     began = time.monotonic()
     with Progress() as progress:
-        calibration = _Run(len(planned), out, progress)
-        cells = run(_run_all(calibration, planned))
-    seconds = round(time.monotonic() - began, 1)
-    totals = Totals.of(cells)
-    if out is not None:
-        discard(earlier - calibration.kept, out)
-    if json_file is not None:
-        _write(json_file, cells, totals, seconds)
-    _print(cells, totals, seconds)
-    return DONE if totals.clean else FOUND
+        calibration = _Run(sum(len(one.cells) for one in trials), folder, progress)
+        cells = run(_run_all(calibration, trials))
+    seconds = time.monotonic() - began
+    page = folder.publish(render_calibration(sheet(bank, cells, seconds, folder)))
+    _print(cells, seconds, page)
+    return DONE if Totals.of(cells).clean else FOUND
+
+
+def trials_of(planned: Sequence[Planned], modes: Sequence[Mode]) -> list[Trial]:
+    """The trials of a plan, in each of these modes."""
+    found: list[Trial] = []
+    for mode in modes:
+        found += in_bundles(planned) if mode == "bundled" else each_alone(planned, mode)
+    return found
+
+
+def _ways(names: Sequence[str]) -> list[Mode]:
+    """Each way of trying a cell once; raises ``UsageError`` for an unknown one."""
+    known: tuple[Mode, ...] = get_args(Mode)
+    if not set(names) <= set(known):
+        raise UsageError(f"--mode takes {', '.join(known[:-1])} or {known[-1]}.")
+    return [one for one in known if one in names]
 
 
 def _chosen(planned: Sequence[Planned], variants: Sequence[str]) -> list[Planned]:
@@ -102,88 +115,94 @@ def _chosen(planned: Sequence[Planned], variants: Sequence[str]) -> list[Planned
     for name in variants:
         if name not in known:
             raise UsageError(f"There is no variant {name}; there are: {', '.join(known)}.")
-    return [one for one in planned if one.label in variants]
+    return [one for one in planned if not variants or one.label in variants]
 
 
-async def _run_all(calibration: _Run, planned: Sequence[Planned]) -> list[Cell]:
+async def _run_all(calibration: _Run, trials: Sequence[Trial]) -> list[Cell]:
     with calibration.progress.stage("calibrating"):
         async with Host.open(trusted=True) as host, asyncio.TaskGroup() as group:
-            for cell in planned:
-                group.create_task(_run_cell(calibration, host, cell))
-    order = {(one.flaw.id, one.label, one.repeat): place for place, one in enumerate(planned)}
-    return sorted(calibration.cells, key=lambda one: order[one.flaw, one.variant, one.repeat])
+            for trial in trials:
+                group.create_task(_run_trial(calibration, host, trial))
+    places = [(one.mode, *cell.place) for one in trials for cell in one.cells]
+    order = {place: number for number, place in enumerate(places)}
+    return sorted(calibration.cells, key=lambda one: order[one.place])
 
 
-async def _run_cell(calibration: _Run, host: Host, planned: Planned) -> None:
-    async with calibration.room:
-        began, seed = time.monotonic(), fresh_seed()
-        verdicts: list[CheckVerdict] = []
-        try:
-            async with (
-                checking(planned.checks, seed) as check,
-                prepared(host, planned.tree()) as submission,
-                session(submission) as running,
-            ):
-                verdicts = [one async for one in check(running)]
-            verdict, because = judge(planned, verdicts)
-        except SubmissionError as failure:
-            logs = "\n".join(log.text[-400:] for log in failure.logs)
-            verdict, because = Verdict.BROKEN, f"{failure}\n{logs}".strip()
-        except (TestbedError, PatchError, OSError) as failure:
-            verdict, because = Verdict.ERROR, f"{type(failure).__name__}: {failure}"
-        cell = Cell(
-            flaw=planned.flaw.id,
-            variant=planned.label,
+@dataclass(slots=True)
+class _Attempt:
+    """A trial under way; ``failed`` says why there was nothing to judge."""
+
+    trial: Trial
+    seed: int = field(default_factory=fresh_seed)
+    key: str = ""
+    verdicts: list[CheckVerdict] = field(default_factory=list)
+    failed: tuple[Verdict, str] | None = None
+
+    def cells(self) -> list[Cell]:
+        """What it came to."""
+        return [self._cell(planned) for planned in self.trial.cells]
+
+    def _cell(self, planned: Planned) -> Cell:
+        verdict, because = self.failed or judge(planned, self.verdicts, self.trial.breaks)
+        flaw, variant, repeat = planned.place
+        return Cell(
+            mode=self.trial.mode,
+            flaw=flaw,
+            variant=variant,
             expected=planned.expected,
             verdict=verdict,
-            repeat=planned.repeat,
-            seconds=round(time.monotonic() - began, 2),
-            seed=seed,
+            repeat=repeat,
+            seconds=round(sum(one.seconds for one in self.verdicts if one.flaw == flaw), 2),
+            seed=self.seed,
             outcome=outcome(planned.expected, verdict),
             because=because,
+            key=self.key,
         )
-        calibration.done(cell, verdicts)
 
 
-def _writable(path: Path) -> None:
-    """Raises ``UsageError`` before an hour's work whose result could not be kept."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch()
-    except OSError as failure:
-        raise UsageError(f"{path} cannot be written: {failure.strerror}.") from failure
+async def _run_trial(calibration: _Run, host: Host, trial: Trial) -> None:
+    async with calibration.room:
+        attempt = _Attempt(trial)
+        try:
+            tree = trial.tree()
+            attempt.key = await asyncio.to_thread(fingerprint, tree, trial.checks)
+            if kept := calibration.folder.known(trial, attempt.key):
+                calibration.note(kept, kept=True)
+                return
+            async with (
+                checking(trial.checks, attempt.seed) as check,
+                prepared(host, tree) as submission,
+                session(submission) as running,
+            ):
+                attempt.verdicts = [one async for one in check(running)]
+        except SubmissionError as failure:
+            logs = "\n".join(log.text[-400:] for log in failure.logs)
+            attempt.failed = Verdict.BROKEN, f"{failure}\n{logs}".strip()
+        except (TestbedError, PatchError, OSError) as failure:
+            attempt.failed = Verdict.ERROR, f"{type(failure).__name__}: {failure}"
+        calibration.done(attempt.cells(), attempt.verdicts)
 
 
-def _write(path: Path, cells: Sequence[Cell], totals: Totals, seconds: float) -> None:
-    text = json.dumps(
-        {
-            "cells": [cell.model_dump(mode="json") for cell in cells],
-            "totals": totals.model_dump(),
-            "seconds": seconds,
-            "versions": versions(),
-        },
-        indent=1,
-    )
-    path.write_text(text + "\n", encoding="utf-8")
-
-
-def _print(cells: Sequence[Cell], totals: Totals, seconds: float) -> None:
+def _print(cells: Sequence[Cell], seconds: float, page: Path | None) -> None:
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("flaw", no_wrap=True)
     for name in Totals.model_fields:
         table.add_column(name.replace("_", "\n"), justify="right")
     for flaw in dict.fromkeys(cell.flaw for cell in cells):
-        of_flaw = Totals.of([cell for cell in cells if cell.flaw == flaw])
-        table.add_row(flaw, *_counts(of_flaw))
+        table.add_row(flaw, *_counts([cell for cell in cells if cell.flaw == flaw]))
     table.add_section()
-    table.add_row(Text("all", "bold"), *_counts(totals))
+    for mode in dict.fromkeys(cell.mode for cell in cells):
+        of_mode = [cell for cell in cells if cell.mode == mode]
+        table.add_row(Text(f"all, {mode}", "bold"), *_counts(of_mode))
     console = Console(highlight=False, markup=False)
     console.print(table)
-    console.print(f"\n{totals.cells} cells in {seconds:.0f} s.\n{certainty(cells)}")
+    console.print(f"\n{len(cells)} cells in {seconds:.0f} s.\n{certainty(cells)}")
+    if page is not None:
+        console.print(f"The page: {page}")
 
 
-def _counts(totals: Totals) -> list[Text]:
-    counts = totals.model_dump()
+def _counts(cells: Sequence[Cell]) -> list[Text]:
+    counts = Totals.of(cells).model_dump()
     return [
         Text(str(count), "bold red" if count and name != "cells" else "")
         for name, count in counts.items()

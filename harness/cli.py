@@ -178,35 +178,36 @@ def replay(
     _finish(lambda: command.replay(evidence, probe, submission, trusted=trusted, as_json=as_json))
 
 
-@app.command(epilog="Example: assay calibrate --flaw payment-idor --repeat 3 --json cells.json")
+@app.command(epilog="Example: assay calibrate --flaw payment-idor --mode alone --repeat 3")
 def calibrate(
     *,
     flaw: Flaws = None,
     repeat: Annotated[int, typer.Option(min=1, help="How often each cell is run.")] = 1,
-    json_file: Annotated[
-        Path | None, typer.Option("--json", metavar="FILE", help="Write every cell here.")
+    mode: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="alone: a variant with its flaw's checks; whole: held to the whole contract;"
+            " bundled: that, beside as many others as can share a tree. May be repeated."
+            " [default: alone and bundled]",
+            show_default=False,
+        ),
     ] = None,
-    out: Annotated[
-        Path | None, typer.Option(help="Keep the evidence of cells that came out wrong here.")
-    ] = None,
-    own: Annotated[
-        bool, typer.Option("--own", help="Run a flaw's own checks, and not the whole contract.")
-    ] = False,
     variant: Annotated[
         list[str] | None,
         typer.Option(
             help="Only this variant, such as fix:NAME; may be repeated.", show_default=False
         ),
     ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Keep evidence and page here, and do not run again what is the same."),
+    ] = None,
 ) -> None:
     """Measure the grader's own errors on flaws, fixes and decoys."""
     from harness import calibrate as command
 
-    _finish(
-        lambda: command.calibrate(
-            flaw or [], repeat, json_file, out, own=own, variants=variant or []
-        )
-    )
+    modes = mode or command.MODES
+    _finish(lambda: command.calibrate(flaw or [], repeat, out, modes=modes, variants=variant or []))
 
 
 @app.command(epilog="Example: assay serve --flaw payment-idor --port 8000")

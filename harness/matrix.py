@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from checks.catalogue import select
 from checks.evidence import PRECEDENCE, CheckVerdict, Verdict
 from exercises.bank import Flaw, Variant
 from exercises.tree import compose, reference_tree
 from harness.bounds import upper_bound
 
+#: How a cell is tried: with its flaw's own checks; held to the whole contract; or that, among
+#: others.
+Mode = Literal["alone", "whole", "bundled"]
 Outcome = Literal["right", "false_accept", "false_reject", "wrong", "inconclusive", "error"]
 
 
@@ -21,14 +23,12 @@ Outcome = Literal["right", "false_accept", "false_reject", "wrong", "inconclusiv
 class Planned:
     """One cell to be run: a flaw, and the variant of it that stands in the reference.
 
-    ``variant`` is ``None`` for the reference's own code. ``own`` leaves out the checks of the
-    contract that the flaw's own do not need.
+    ``variant`` is ``None`` for the reference's own code.
     """
 
     flaw: Flaw
     variant: Variant | None
     repeat: int
-    own: bool = False
 
     @property
     def label(self) -> str:
@@ -36,20 +36,15 @@ class Planned:
         return "reference" if self.variant is None else self.variant.label
 
     @property
+    def place(self) -> tuple[str, str, int]:
+        """Which cell it is, however it is tried."""
+        return self.flaw.id, self.label, self.repeat
+
+    @property
     def expected(self) -> Verdict:
         """Fixes and the reference are secure; what was seeded, and decoys, are vulnerable."""
         sound = self.variant is None or self.variant.kind == "fix"
         return Verdict.SECURE if sound else Verdict.VULNERABLE
-
-    @property
-    def checks(self) -> tuple[str, ...]:
-        """The checks that it is tried with.
-
-        Sound code has to keep every flow each time. What flawed code breaks besides is compared
-        once; its repeats ask only whether the flaw is found again, with half of the work.
-        """
-        whole = self.repeat == 1 or self.expected is Verdict.SECURE
-        return select(flaws=[self.flaw.id], contract=whole and not self.own)
 
     def tree(self, track: str = "fastapi") -> dict[str, bytes]:
         """The submission that the cell tries; raises ``PatchError``."""
@@ -58,10 +53,14 @@ class Planned:
 
 
 class Cell(BaseModel):
-    """One cell as ``calibrate --json`` writes it; ``because`` says why where it came out wrong."""
+    """What one cell came to; ``because`` says why where it came out wrong.
+
+    ``seconds`` are those of its flaw's checks; ``key`` is the fingerprint of its trial.
+    """
 
     model_config = ConfigDict(frozen=True)
 
+    mode: Mode
     flaw: str
     variant: str
     expected: Verdict
@@ -71,6 +70,12 @@ class Cell(BaseModel):
     seed: int
     outcome: Outcome
     because: str = ""
+    key: str = ""
+
+    @property
+    def place(self) -> tuple[Mode, str, str, int]:
+        """Which cell it is."""
+        return self.mode, self.flaw, self.variant, self.repeat
 
 
 class Totals(BaseModel):
@@ -106,23 +111,25 @@ class Totals(BaseModel):
         )
 
 
-def plan(flaws: Sequence[Flaw], repeat: int, *, own: bool = False) -> list[Planned]:
+def plan(flaws: Sequence[Flaw], repeat: int) -> list[Planned]:
     """Every cell of some flaws: seeded forms, the reference, fixes and decoys, ``repeat`` times."""
     return [
-        Planned(flaw, variant, number, own)
+        Planned(flaw, variant, number)
         for number in range(1, repeat + 1)
         for flaw in flaws
         for variant in (None, *flaw.variants)
     ]
 
 
-def judge(cell: Planned, verdicts: Sequence[CheckVerdict]) -> tuple[Verdict, str]:
+def judge(
+    cell: Planned, verdicts: Sequence[CheckVerdict], breaks: Collection[str]
+) -> tuple[Verdict, str]:
     """A cell's verdict, and the reason behind it.
 
     It is the flaw's, unless a check of the contract came out otherwise than it must: then the
     service is broken (or the check in error, or inconclusive), whatever was said of the flaw.
+    ``breaks`` are the contract checks that may fail.
     """
-    breaks = cell.variant.breaks if cell.variant is not None else ()
     own = [one for one in verdicts if one.flaw == cell.flaw.id]
     if not own:
         return Verdict.ERROR, "No check spoke about the flaw."

@@ -18,8 +18,8 @@ from harness.errors import UsageError
 EVIDENCE = "evidence.json"
 #: What a role's folder holds, in the order of writing: the first says whose the folder is.
 REPORTS = ("scorecard.json", "report.html", "report.md")
-#: What a cell's evidence holds.
-CELL = frozenset({"cell", "verdicts"})
+#: What a calibration leaves: its cells, the page made of them, and a folder of their evidence.
+CELLS, PAGE, CELL_EVIDENCE = "cells.json", "index.html", "evidence"
 #: What was graded, where ``assay demo`` leaves it beside its result.
 SUBMISSION = "submission"
 
@@ -72,14 +72,19 @@ def claim_beside(out: Path, evidence: Path) -> Files:
     return frozenset()
 
 
-def claim_cells(out: Path) -> Files:
-    """Like ``claim``, for a calibration's evidence: one file for each cell that came out wrong."""
+def claim_calibration(out: Path) -> None:
+    """Makes the folder of a calibration, or takes over that of an earlier one.
+
+    Raises ``UsageError`` where it cannot be had, or holds anything else.
+    """
     for entry in _entries(out):
-        whole = entry.is_file(follow_symlinks=False) and entry.name.endswith(".json")
-        if not whole or _json(Path(entry.path)).keys() != CELL:
+        ours = _is_ours(entry, [CELLS, PAGE])
+        if not ours and not (entry.name == CELL_EVIDENCE and entry.is_dir(follow_symlinks=False)):
+            raise _foreign(out, Path(entry.path))
+    for entry in _entries(out / CELL_EVIDENCE):
+        if not (entry.is_file(follow_symlinks=False) and entry.name.endswith((".json", ".part"))):
             raise _foreign(out, Path(entry.path))
     prepare_out(out)
-    return frozenset(out.iterdir())
 
 
 def draft(path: Path) -> Path:

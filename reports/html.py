@@ -66,24 +66,32 @@ def _own(name: str) -> tuple[Markup, str]:
 
 def render_html(evidence: Evidence, scorecard: Scorecard) -> str:
     """The report as one HTML page; the same page for the same evidence and scorecard."""
+    view = views.view(evidence, scorecard)
+    return page(
+        "report.html.j2",
+        view=view,
+        evidence=evidence,
+        card=scorecard,
+        anchors=view.anchors,
+        chart=chart(evidence.load) if evidence.load and not evidence.load.failure else None,
+    )
+
+
+def page(template: str, **given: object) -> str:
+    """A page of ours, with its style, its script and the policy that lets no other run."""
     style, style_hash = _own("style.css")
     script, script_hash = _own("script.js")
     policy = (
         f"default-src 'none'; style-src {style_hash}; script-src {script_hash}; "
         "base-uri 'none'; form-action 'none'"
     )
-    view = views.view(evidence, scorecard)
     return (
         _environment()
-        .get_template("report.html.j2")
+        .get_template(template)
         .render(
-            view=view,
-            evidence=evidence,
-            card=scorecard,
-            anchors=view.anchors,
+            **given,
             policy=Markup(policy),  # noqa: S704
             style=style,
             script=script,
-            chart=chart(evidence.load) if evidence.load and not evidence.load.failure else None,
         )
     )

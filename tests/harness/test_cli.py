@@ -72,6 +72,10 @@ def test_every_command_has_help_with_an_example(command: str) -> None:
         (["check", "nothing", "--watch"], "nothing is not a folder"),
         (["calibrate", "--flaw", "no-such"], "There is no flaw 'no-such'"),
         (
+            ["calibrate", "--mode", "twice"],
+            "--mode takes alone, whole or bundled.",
+        ),
+        (
             ["calibrate", "--flaw", "capture-twice", "--variant", "fix:x"],
             "There is no variant fix:x",
         ),

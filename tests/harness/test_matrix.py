@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from checks.catalogue import select
 from checks.evidence import CheckVerdict, Verdict
 from exercises.bank import Flaw, Variant
 from exercises.lesson import Lesson
 from harness.matrix import Cell, Planned, Totals, certainty, judge, outcome, plan
+from harness.trials import Trial
 
 LESSON = Lesson(wrong="w", why="y", fix="f", trade_offs="t", questions="q")
 
@@ -53,6 +52,10 @@ def cell(label: str) -> Planned:
     return next(one for one in plan([FLAW], 1) if one.label == label)
 
 
+def judged(planned: Planned, verdicts: list[CheckVerdict]) -> tuple[Verdict, str]:
+    return judge(planned, verdicts, Trial("whole", (planned,)).breaks)
+
+
 def test_every_variant_has_a_cell_for_each_repeat() -> None:
     planned = plan([FLAW], 3)
     assert len(planned) == 3 * (1 + 1 + 3 + 2)
@@ -66,19 +69,6 @@ def test_every_variant_has_a_cell_for_each_repeat() -> None:
         ("decoy:y", "vulnerable"),
     ]
     assert {one.repeat for one in planned} == {1, 2, 3}
-
-
-def test_flawed_code_is_held_to_the_whole_contract_once_and_sound_code_always() -> None:
-    flaw = replace(FLAW, id="payment-idor")
-    tried = {(one.label, one.repeat): set(one.checks) for one in plan([flaw], 2)}
-    whole = set(select(flaws=["payment-idor"]))
-    needed = set(select(flaws=["payment-idor"], contract=False))
-    assert needed < whole
-    for label in ("reference", "fix:a", "decoy:x", "seeded:seed"):
-        assert tried[label, 1] == whole
-    assert tried["reference", 2] == tried["fix:b", 2] == whole
-    assert tried["seeded:seed", 2] == tried["decoy:y", 2] == needed
-    assert {frozenset(one.checks) for one in plan([flaw], 2, own=True)} == {frozenset(needed)}
 
 
 V = Verdict
@@ -128,7 +118,7 @@ def test_a_cells_verdict(
     label: str, verdicts: dict[str, Verdict], verdict: Verdict, meaning: str
 ) -> None:
     planned = cell(label)
-    found, _ = judge(planned, [said(check, one) for check, one in verdicts.items()])
+    found, _ = judged(planned, [said(check, one) for check, one in verdicts.items()])
     assert found is verdict
     assert outcome(planned.expected, found) == meaning
 
@@ -139,12 +129,13 @@ def test_what_a_broken_check_blocks_is_its_fault_alone() -> None:
         said("contract/flow", V.BROKEN),
         said("contract/later", V.NOT_REACHED, blocked_by="contract/flow"),
     ]
-    assert judge(cell("decoy:y"), verdicts)[0] is V.VULNERABLE
-    assert judge(cell("decoy:x"), verdicts)[0] is V.BROKEN
+    assert judged(cell("decoy:y"), verdicts)[0] is V.VULNERABLE
+    assert judged(cell("decoy:x"), verdicts)[0] is V.BROKEN
 
 
 def ended(expected: Verdict, verdict: Verdict) -> Cell:
     return Cell(
+        mode="alone",
         flaw="f",
         variant="v",
         expected=expected,

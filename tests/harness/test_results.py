@@ -17,7 +17,7 @@ from harness import demo
 from harness.errors import UsageError
 from harness.grade import Grading
 from harness.outcome import write_result
-from harness.results import claim, claim_beside, claim_cells, claim_each, discard
+from harness.results import claim, claim_beside, claim_calibration, claim_each, discard
 from harness.score import score
 from harness.submission import digest
 from scoring.role import load_role
@@ -212,14 +212,15 @@ def test_a_second_demo_leaves_nothing_of_the_first(
         }
 
 
-def test_the_cells_of_an_earlier_calibration_are_replaced_and_nothing_else(tmp_path: Path) -> None:
+def test_a_calibrations_folder_is_taken_over_and_holds_nothing_else(tmp_path: Path) -> None:
     out = tmp_path / "cells"
-    assert claim_cells(out) == frozenset()
-    cell = out / "payment-idor--seeded-lookup-by-id--1.json"
-    cell.write_text(json.dumps({"cell": {}, "verdicts": []}))
-    assert claim_cells(out) == {cell}
-    for name, text in (("notes.txt", "mine"), ("cell.json", "{}")):
-        (out / name).write_text(text)
+    claim_calibration(out)
+    (out / "evidence").mkdir()
+    for name in ("cells.json", "index.html", ".cells.json.part", "evidence/alone--x--y--1.json"):
+        (out / name).write_text("{}")
+    claim_calibration(out)
+    for name in ("notes.txt", "evidence/notes.txt"):
+        (out / name).write_text("mine")
         with pytest.raises(UsageError, match=f"holds '{name}'"):
-            claim_cells(out)
+            claim_calibration(out)
         (out / name).unlink()
