@@ -79,17 +79,15 @@ async def an_authorisation_is_captured_later(alice: Merchant, psp: Psp, fresh: F
 
 @check(needs=contract.payments, competencies=("api.validation", "money.ledger"))
 async def a_capture_keeps_to_its_authorisation(alice: Merchant, fresh: Fresh) -> None:
-    """A capture beyond the authorised amount, or in another currency, is refused without effect."""
+    """A capture beyond the authorised amount, or a second one, is refused without effect."""
     books = Books()
     account = books.open(alice, await alice.open_account())
     amount = fresh.money(1000, 90_000)
     payment = await alice.authorise(amount, account)
     path = f"{payment.url}/capture"
-    for body, code in (
-        ({"amount": Money(amount.amount + 1, "GBP").json()}, "amount_too_large"),
-        ({"amount": Money(amount.amount, "EUR").json()}, "currency_mismatch"),
-    ):
-        expect_problem(await alice.post(path, body, key=fresh.key()), 422, code=code)
+    beyond = {"amount": Money(amount.amount + 1, "GBP").json()}
+    refused = await alice.post(path, beyond, key=fresh.key())
+    expect_problem(refused, 422, code="amount_too_large")
     refund = await alice.post(
         f"{payment.url}/refunds", {"amount": money("0.01 GBP").json()}, key=fresh.key()
     )
@@ -216,19 +214,11 @@ async def payments_are_listed_sorted_and_filtered(
 
 
 @check(needs=contract.sales, competencies=("api.validation",))
-async def a_payment_needs_an_account_in_its_currency(
-    alice: Merchant, psp: Psp, fresh: Fresh
-) -> None:
-    """A payment to an unknown account, or in another currency, reaches no card."""
-    own = await alice.open_account()
+async def a_payment_needs_an_account(alice: Merchant, psp: Psp, fresh: Fresh) -> None:
+    """A payment to an unknown account reaches no card."""
+    own, card = await alice.open_account(), fresh.card()
     nowhere = own.model_copy(update={"id": f"acc_{fresh.word(26)}"})
-    for account, amount, statuses in (
-        (nowhere, money("5.00 GBP"), (404,)),
-        (own, money("5.00 EUR"), (422,)),
-    ):
-        card = fresh.card()
-        body = payment_body(account, amount, card)
-        refused = await alice.post("/v1/payments", body, key=fresh.key())
-        expect_problem(refused, *statuses)
-        if effects(await psp.journal(card)):
-            raise Broken("A card was charged for a refused payment.")
+    body = payment_body(nowhere, money("5.00 GBP"), card)
+    expect_problem(await alice.post("/v1/payments", body, key=fresh.key()), 404)
+    if effects(await psp.journal(card)):
+        raise Broken("A card was charged for a refused payment.")

@@ -53,7 +53,7 @@ async def a_capture_is_refunded_in_parts(alice: Merchant, psp: Psp, fresh: Fresh
 
 @check(needs=contract.refunds, competencies=("money.ledger", "api.validation"))
 async def refunds_keep_to_the_capture(alice: Merchant, psp: Psp, fresh: Fresh) -> None:
-    """Refunds one after another never exceed the capture, nor come in another currency."""
+    """Refunds one after another never exceed the capture."""
     books = Books()
     funds = money("500.00 GBP")
     account = books.open(alice, await alice.funded(funds))
@@ -65,12 +65,9 @@ async def refunds_keep_to_the_capture(alice: Merchant, psp: Psp, fresh: Fresh) -
     await alice.refund(payment, part)
     books.refund(account, part)
     rest = amount - part
-    for too_much, code in (
-        (Money(rest.amount + 1, "GBP"), "refund_exceeds_capture"),
-        (Money(1, "EUR"), "currency_mismatch"),
-    ):
-        refused = await alice.post(path, {"amount": too_much.json()}, key=fresh.key())
-        expect_problem(refused, 422, code=code)
+    too_much = {"amount": Money(rest.amount + 1, "GBP").json()}
+    refused = await alice.post(path, too_much, key=fresh.key())
+    expect_problem(refused, 422, code="refund_exceeds_capture")
     await alice.refund(payment, rest)
     books.refund(account, rest)
     more = await alice.post(path, {"amount": money("0.01 GBP").json()}, key=fresh.key())
