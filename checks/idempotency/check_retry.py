@@ -11,7 +11,6 @@ from checks.fresh import Fresh
 from checks.operations import OPERATIONS, Case, Tenants, counted
 from checks.probes import probe
 from checks.registry import check
-from checks.tenants import Merchant
 from checks.testbed.faults import Operation as Asked
 from checks.verdicts import Broken, Vulnerable
 
@@ -22,9 +21,6 @@ _HINT = (
 
 #: What the PSP can decline.
 _DECLINED: tuple[Asked, ...] = ("sale", "authorisation", "capture", "void", "refund")
-
-#: The operations whose path names nothing of a merchant's.
-_MADE = ("transfer", "sale", "authorisation")
 
 
 @check(
@@ -58,9 +54,6 @@ async def a_retry_has_no_second_effect(tenants: Tenants, fresh: Fresh) -> None:
             turned = replace(case, body=dict(reversed(case.body.items())))
             await _retry(turned, key, first, replicas[-1])
             await _once(case, first)
-        if name in _MADE:
-            with probe(f"bob sends alice's {name} under her key"):
-                await _foreign(tenants.bob, case, key, first)
 
 
 async def _retry(case: Case, key: str, first: Answer, replica: int) -> None:
@@ -75,17 +68,6 @@ async def _retry(case: Case, key: str, first: Answer, replica: int) -> None:
         )
     if again.failed:
         raise Broken(f"{again}, sent again under its key after {first.status}.")
-
-
-async def _foreign(bob: Merchant, case: Case, key: str, first: Answer) -> None:
-    """A key is its merchant's own (contract 5.3): another gets no answer that was kept for it."""
-    answer = await bob.post(case.path, case.body, key=key)
-    if answer.ok and answer.json == first.json:
-        raise Vulnerable(
-            f"{answer} to another merchant, with what {first.request} was answered: the key is not"
-            " its merchant's own.",
-            _HINT,
-        )
 
 
 async def _once(case: Case, first: Answer) -> None:
