@@ -1,4 +1,4 @@
-"""Rates of exchange, and which of them may be believed (rule 10.6)."""
+"""Rates of exchange, and which of them may be believed (rule 10.7)."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
