@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 from checks import contract
 from checks.amounts import Money
 from checks.attachment import Testbed
+from checks.client import Client
 from checks.expectations import expect_problem
 from checks.fresh import Fresh
 from checks.gathering import all_of
+from checks.losers import carried_out
 from checks.payouts import Desk, make
 from checks.probes import probe
 from checks.registry import check
@@ -57,7 +61,7 @@ async def nobody_approves_what_they_made_or_changed(
         (touched, owner.client, {"payee": payee}),
         (touched, desk.maker, {"amount": amount}),
     ):
-        (await changer.patch(payout.url, body)).expect(200)
+        await _changed(changer, payout, body)
     await _refused(
         alice,
         [
@@ -85,13 +89,13 @@ async def a_makers_creature_approves_nothing_of_theirs(
     grandchild = await Approver.create(alice, child.client, testbed)
     parent = await Approver.create(alice, owner.client, testbed)
     orphan = await Approver.create(alice, parent.client, testbed)
-    (await alice.owner.delete(f"/v1/clients/{parent.id}")).expect(204)
+    (await carried_out(partial(alice.owner.delete, f"/v1/clients/{parent.id}"))).expect(204)
     with probe("another owner, whom the maker did not create, approves a payout"):
         payout = await _made(owner, account, fresh)
         (await sibling.approve(payout, await sibling.obtain(payout))).expect(200)
     payouts = [await _made(owner, account, fresh) for _ in range(4)]
     changed = await desk.make(account, _amount(fresh))
-    (await owner.client.patch(changed.url, {"payee": fresh.payee().model_dump()})).expect(200)
+    await _changed(owner.client, changed, {"payee": fresh.payee().model_dump()})
     late = await Approver.create(alice, owner.client, testbed)
     await _refused(
         alice,
@@ -129,6 +133,10 @@ async def _attempted(merchant: Merchant, case: _Case) -> None:
 
 async def _made(owner: Approver, account: Account, fresh: Fresh) -> Payout:
     return await make(owner.client, fresh, account, _amount(fresh), fresh.payee())
+
+
+async def _changed(changer: Client, payout: Payout, body: dict[str, Any]) -> None:
+    (await carried_out(partial(changer.patch, payout.url, body))).expect(200)
 
 
 def _amount(fresh: Fresh) -> Money:
