@@ -161,6 +161,9 @@ class _Attempt:
 
 
 async def _run_trial(calibration: _Run, host: Host, trial: Trial) -> None:
+    """Run a trial; a bundle that comes out wrong is halved, to tell variants that do not get along
+    in one tree from one that is wrong by itself.
+    """
     async with calibration.room:
         attempt = _Attempt(trial)
         try:
@@ -180,7 +183,11 @@ async def _run_trial(calibration: _Run, host: Host, trial: Trial) -> None:
             attempt.failed = Verdict.BROKEN, f"{failure}\n{logs}".strip()
         except (TestbedError, PatchError, OSError) as failure:
             attempt.failed = Verdict.ERROR, f"{type(failure).__name__}: {failure}"
-        calibration.done(attempt.cells(), attempt.verdicts)
+    cells = attempt.cells()
+    if len(cells) > 1 and trial.mode == "bundled" and not Totals.of(cells).clean:
+        await asyncio.gather(*(_run_trial(calibration, host, half) for half in trial.halves()))
+    else:
+        calibration.done(cells, attempt.verdicts)
 
 
 def _print(cells: Sequence[Cell], seconds: float, page: Path | None) -> None:

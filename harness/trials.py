@@ -38,6 +38,11 @@ class Trial:
         variants = (cell.variant for cell in self.cells)
         return frozenset(name for one in variants if one is not None for name in one.breaks)
 
+    def halves(self) -> tuple[Trial, Trial]:
+        """The same cells in two trees."""
+        middle = len(self.cells) // 2
+        return Trial(self.mode, self.cells[:middle]), Trial(self.mode, self.cells[middle:])
+
     def tree(self, track: str = "fastapi") -> dict[str, bytes]:
         """The submission; raises ``PatchError``."""
         return compose(reference_tree(track), _patches(self.cells))

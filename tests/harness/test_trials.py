@@ -62,6 +62,15 @@ def test_bundles_hold_every_variant_once_in_trees_that_compose(planned: list[Pla
         assert bundle.tree() == compose(reference_tree(), patches)
 
 
+def test_a_bundle_is_halved_until_one_is_left(planned: list[Planned]) -> None:
+    whole = max(in_bundles(planned), key=lambda one: len(one.cells))
+    one, other = whole.halves()
+    assert one.cells + other.cells == whole.cells
+    assert one.cells
+    assert other.cells
+    assert {one.mode, other.mode} == {whole.mode}
+
+
 def test_flaws_that_affect_one_another_share_no_bundle(bank: Bank) -> None:
     one, other = (bank.flaws[name] for name in ("jwt-claims", "capture-twice"))
     for changed in (replace(one, exclusive=(other.id,)), replace(one, also_affects=(other.id,))):
