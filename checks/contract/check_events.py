@@ -126,7 +126,6 @@ async def a_payouts_way_is_told(alice: Merchant, testbed: Testbed, fresh: Fresh)
     came = ["payout.created", "payout.changed"]
     await expect_told(alice, changed := await desk.shown(payout), *came)
     await desk.approve(changed)
-    (await alice.post(f"{payout.url}/sync", {})).expect(200)
     submitted = await desk.reached(payout, "submitted")
     came += ["payout.approved", "payout.submitted"]
     await expect_told(alice, submitted, *came)
