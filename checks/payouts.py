@@ -32,7 +32,7 @@ _PAUSE = 0.1
 _CODE = re.compile("[0-9]{4,10}", re.ASCII)
 
 #: Seconds within which a message that was answered 202 is in the notifier's journal.
-_PROMPT = 5.0
+PROMPT = 5.0
 
 
 def payout_body(account: Account, amount: Money, payee: Payee) -> dict[str, Any]:
@@ -72,7 +72,7 @@ class Desk:
         before = len(await self.testbed.notifier.journal(payout.id))
         answer = await carried_out(partial(self.merchant.post, f"{payout.url}/challenges", {}))
         challenge = answer.expect(201).read(Challenge)
-        found = await self.testbed.notifier.wait(payout.id, before + 1, _PROMPT)
+        found = await self.testbed.notifier.wait(payout.id, before + 1, PROMPT)
         if challenge.payout != payout.id or len(found) <= before:
             raise Broken(f"{answer}, and {len(found) - before} messages about it were sent.")
         message = json.loads(found[-1].body)

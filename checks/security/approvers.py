@@ -16,15 +16,13 @@ from checks.attachment import Testbed
 from checks.client import Answer, Client
 from checks.fresh import Fresh
 from checks.losers import carried_out
+from checks.payouts import PROMPT
 from checks.shapes import ClientAccount, Payout
 from checks.tenants import Merchant
 from checks.verdicts import Broken
 
 #: Statuses that a payout has only after its approval.
 APPROVED = frozenset({"approved", "unknown", "submitted", "rejected", "failed", "paid", "returned"})
-
-#: Seconds within which a message that was answered 202 is in the notifier's journal.
-_PROMPT = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +58,7 @@ class Approver:
         seen = 0
         found: list[dict[str, Any]] = []
         while len(found) < number:
-            entries = await self.testbed.notifier.wait(payout.id, seen + 1, _PROMPT)
+            entries = await self.testbed.notifier.wait(payout.id, seen + 1, PROMPT)
             if len(entries) <= seen:
                 raise Broken(f"A code was asked for, and {len(found)} messages were sent with one.")
             seen = len(entries)

@@ -2,7 +2,7 @@
 
 premises = await Premises.open(alice, bob, testbed)
 before = await premises.state()
-for act in premises.acts:
+for act in premises.acts():
     await act.by(viewer)
 """
 
