@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from checks.client import Answer
-from checks.shapes import Account
+from checks.shapes import Account, Quote
 from checks.tenants import Merchant
 from checks.verdicts import Vulnerable
 
@@ -38,3 +38,10 @@ class Watched:
                 f" {now.posted.money} ({now.held.money} of it reserved).",
                 hint,
             )
+
+    async def unconverted(self, caller: Merchant, quoted: Answer, what: str, hint: str) -> None:
+        """Nothing is posted there either when the caller executes what it was quoted, if it was."""
+        if quoted.ok:
+            path = f"{quoted.read(Quote).url}/execute"
+            done = await caller.post(path, {}, key=caller.fresh.key())
+            await self.unmoved(done, what, hint)

@@ -16,7 +16,7 @@ from checks.payouts import Desk, payout_body
 from checks.probes import probe
 from checks.processor import effects
 from checks.registry import check
-from checks.shapes import Payment, Quote
+from checks.shapes import Payment
 from checks.tenants import Merchant, Platform, payment_body, transfer_body
 from checks.verdicts import Vulnerable
 from checks.watched import Watched
@@ -159,8 +159,5 @@ async def payouts_and_quotes_keep_the_accounts_currency(
         target = await alice.open_account(currency)
         with probe(f"{amount} are to be sold out of an account in GBP"):
             quoted = await alice.post("/v1/quotes", transfer_body(account, target, amount))
-            if quoted.ok:
-                path = f"{quoted.read(Quote).url}/execute"
-                done = await alice.post(path, {}, key=fresh.key())
-                await watched[0].unmoved(done, f"it was quoted for {amount}", _HINT)
+            await watched[0].unconverted(alice, quoted, f"it was quoted for {amount}", _HINT)
             expect_problem(quoted, 422, code="currency_mismatch")

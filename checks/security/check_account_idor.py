@@ -9,7 +9,6 @@ from checks.fresh import Fresh
 from checks.payouts import payout_body
 from checks.probes import probe
 from checks.registry import check
-from checks.shapes import Quote
 from checks.tenants import FUNDS, Merchant, payment_body, transfer_body
 from checks.verdicts import Vulnerable
 from checks.watched import Watched
@@ -106,10 +105,7 @@ async def another_merchant_cannot_pay_out_or_convert(
             quoted = await bob.post(
                 "/v1/quotes", transfer_body(source, target, fresh.money(1_000, 90_000))
             )
-            if quoted.ok:
-                path = f"{quoted.read(Quote).url}/execute"
-                done = await bob.post(path, {}, key=fresh.key())
-                await account.unmoved(done, f"bob converted money {whose} it", _HINT)
+            await account.unconverted(bob, quoted, f"bob converted money {whose} it", _HINT)
             expect_problem(quoted, 404, 403)
 
 
