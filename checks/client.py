@@ -155,17 +155,21 @@ class Client:
         self._token = token
         self._replica = replica
 
-    def on(self, replica: int) -> Client:
+    def on(self, replica: int) -> Self:
         """The same caller, pinned to a replica."""
-        return Client(self.actor, self.connections, self._token, replica)
+        return type(self)(self.actor, self.connections, self._token, replica)
 
-    def carrying(self, token: str | None, actor: str | None = None) -> Client:
+    def carrying(self, token: str | None, actor: str | None = None) -> Self:
         """A caller that sends this bearer token, whatever it is worth."""
 
         async def given() -> str | None:
             return token
 
-        return Client(actor or self.actor, self.connections, given, self._replica)
+        return self.acting(actor or self.actor, given)
+
+    def acting(self, actor: str, token: TokenSource) -> Self:
+        """Another caller, with tokens of its own."""
+        return type(self)(actor, self.connections, token, self._replica)
 
     async def request(
         self,

@@ -8,6 +8,7 @@ from typing import Any
 
 from checks.client import Answer, Client
 from checks.interleaving import Send
+from checks.losers import seen
 from checks.shapes import Account
 from checks.tenants import Merchant
 
@@ -59,5 +60,5 @@ async def callers_of(merchant: Merchant) -> tuple[Client, Client]:
     """Two clients of a merchant's, logged in: a lock named after either keeps nobody out."""
     callers = (merchant.owner, await merchant.client("operator"))
     for caller in callers:
-        (await caller.get("/v1/accounts")).expect(200)
+        await seen(caller, "/v1/accounts")
     return callers

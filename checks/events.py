@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from checks.client import Answer
+from checks.losers import seen
 from checks.shapes import Deposit, Event, Payment, Payout, Quote, Refund, Transfer
 from checks.tenants import Merchant
 from checks.verdicts import Broken
@@ -39,5 +40,5 @@ async def expect_told(merchant: Merchant, now: Told, *types: str) -> None:
     answer, last = listed[-1]
     if (shown := answer.read_value(last.data, type(now))) != now:
         raise Broken(f"{answer}, where {last.type} shows {shown}; it is {now}.")
-    if (single := (await merchant.get(last.url)).expect(200).read(Event)) != last:
+    if (single := (await seen(merchant.owner, last.url)).read(Event)) != last:
         raise Broken(f"GET {last.url} shows {single}, and the list {last}.")

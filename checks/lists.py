@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 from checks.client import Answer, Client
+from checks.losers import seen
 from checks.shapes import Page
 from checks.verdicts import Broken
 
@@ -21,7 +22,7 @@ async def walk(
     query = "&".join(f"{name}={value}" for name, value in {"limit": limit, **params}.items())
     joint, cursor = "&" if "?" in path else "?", ""
     for _ in range(_PAGES):
-        answer = (await client.get(f"{path}{joint}{query}{cursor}")).expect(200)
+        answer = await seen(client, f"{path}{joint}{query}{cursor}")
         page = answer.read(Page)
         for item in page.data:
             yield answer, item

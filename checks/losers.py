@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from typing import Any
 
-from checks.client import Answer
+from checks.client import UNSET, Answer, Client
 from checks.verdicts import Broken
 
 #: Seconds after which all must be settled (contract 1.18), and the longest Retry-After (1.16).
@@ -33,6 +35,10 @@ _FINAL = {
 }
 
 
+#: Codes of a 503 that tell of somebody else's failure.
+_OUTSIDE = {"notifier_unavailable", "psp_unavailable", "rate_unavailable"}
+
+
 def lost(answer: Answer) -> bool:
     """Whether an answer asks to come again: 409, 423, 429 or 503 that is no business answer."""
     if answer.status == 409:
@@ -40,7 +46,14 @@ def lost(answer: Answer) -> bool:
     return answer.status in {423, 429, 503}
 
 
-async def carried_out(send: Callable[[], Awaitable[Answer]]) -> Answer:
+def busy(answer: Answer) -> bool:
+    """Whether the service is too busy for anything just now: a 503 that says no more than that."""
+    return answer.status == 503 and answer.code not in _OUTSIDE
+
+
+async def carried_out(
+    send: Callable[[], Awaitable[Answer]], put_off: Callable[[Answer], bool] = lost
+) -> Answer:
     """Send a request, and again as ``Retry-After`` says while it is put off (contract 1.16, 1.17).
 
     For what is only to be done, whoever else is at it: a race may be lost to a stranger. The last
@@ -48,13 +61,26 @@ async def carried_out(send: Callable[[], Awaitable[Answer]]) -> Answer:
     """
     deadline = asyncio.get_running_loop().time() + SETTLED
     answer = await send()
-    while lost(answer) and answer.retry_after is not None:
+    while put_off(answer) and answer.retry_after is not None:
         pause = min(max(answer.retry_after, _PAUSE), _LONGEST)
         if asyncio.get_running_loop().time() + pause > deadline:
             break
         await asyncio.sleep(pause)
         answer = await send()
     return answer
+
+
+async def seen(client: Client, path: str, **options: Any) -> Answer:
+    """What a GET shows, once the service is not too busy for it; it must be a 200."""
+    return (await carried_out(partial(client.get, path, **options))).expect(200)
+
+
+class PatientClient(Client):
+    """A caller that comes again, as it is told, to a service that is too busy (``busy``)."""
+
+    async def request(self, method: str, path: str, json: object = UNSET, **options: Any) -> Answer:
+        """Send one request, as often as it takes; options as for ``Client.request``."""
+        return await carried_out(partial(super().request, method, path, json, **options), busy)
 
 
 async def follow_up(

@@ -17,7 +17,7 @@ from checks.amounts import Money
 from checks.attachment import Testbed
 from checks.client import Answer, Client
 from checks.fresh import Fresh
-from checks.losers import carried_out
+from checks.losers import carried_out, seen
 from checks.notices import bank_notice, bring
 from checks.shapes import Account, Challenge, Payee, Payout
 from checks.tenants import Merchant
@@ -98,7 +98,7 @@ class Desk:
 
     async def shown(self, payout: Payout) -> Payout:
         """A payout as it is now."""
-        return (await self.merchant.get(payout.url)).expect(200).read(Payout)
+        return (await seen(self.merchant.owner, payout.url)).read(Payout)
 
     async def reached(self, payout: Payout, *statuses: str) -> Payout:
         """A payout as soon as it has one of these statuses."""

@@ -55,7 +55,13 @@ class CheckRun:
         self.seed = seed
         self.fresh = Fresh(seed, declaration.id)
         self.recorder = Recorder(declaration.id, (testbed.lease.admin_token,), again)
-        self.platform = Platform(testbed.connections, testbed.lease.admin_token, self.fresh)
+        # Who neither drives a race nor has an outside side fail waits until the service has time.
+        patient = declaration.flaw is None or not (
+            declaration.exclusive or declaration.family == "resilience"
+        )
+        self.platform = Platform(
+            testbed.connections, testbed.lease.admin_token, self.fresh, patient=patient
+        )
         self._merchants: list[Merchant] = []
 
     def merchant(self, actor: str) -> Merchant:

@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any, Self
 
 from checks.attachment import Testbed
-from checks.losers import carried_out
+from checks.losers import carried_out, seen
 from checks.shapes import Delivery, Endpoint, EndpointWithSecret, Event
 from checks.tenants import Merchant
 from checks.testbed.taking import ALLOWED, DOMAIN
@@ -153,7 +153,7 @@ class Shop:
 
     async def shown(self) -> Endpoint:
         """Its endpoint as it is now."""
-        return (await self.merchant.get(self.endpoint.url)).expect(200).read(Endpoint)
+        return (await seen(self.merchant.owner, self.endpoint.url)).read(Endpoint)
 
 
 def new_path(merchant: Merchant) -> str:

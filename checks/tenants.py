@@ -17,7 +17,7 @@ from checks.client import UNSET, Answer, Client
 from checks.connections import Connections
 from checks.fresh import Fresh
 from checks.lists import walk
-from checks.losers import carried_out
+from checks.losers import PatientClient, carried_out, seen
 from checks.shapes import (
     Account,
     ClientAccount,
@@ -49,26 +49,30 @@ class Login:
         """The token; the same one each time."""
         async with self._lock:
             if self._token is None:
-                answer = await self._anonymous.post(
-                    "/v1/token",
-                    {"client_id": self.account.id, "client_secret": self.account.secret},
-                )
+                body = {"client_id": self.account.id, "client_secret": self.account.secret}
+                answer = await carried_out(partial(self._anonymous.post, "/v1/token", body))
                 self._token = answer.expect(200).read(Token).access_token
             return self._token
 
 
 class Platform:
-    """The platform administrator: makes merchants and posts deposits."""
+    """The platform administrator: makes merchants and posts deposits.
 
-    def __init__(self, connections: Connections, admin_token: str, fresh: Fresh) -> None:
+    All callers are its ``anonymous`` one with other tokens: who is ``patient`` sees no 503 of a
+    service that is only busy.
+    """
+
+    def __init__(
+        self, connections: Connections, admin_token: str, fresh: Fresh, *, patient: bool = False
+    ) -> None:
         self.fresh = fresh
         self.connections = connections
-        self.anonymous = Client("anonymous", connections)
+        self.anonymous = (PatientClient if patient else Client)("anonymous", connections)
         self.client = self.anonymous.carrying(admin_token, "administrator")
 
     async def create_merchant(self, name: str) -> MerchantAccount:
         """A new merchant, with its owner's secret."""
-        answer = await self.client.post("/v1/merchants", {"name": name})
+        answer = await carried_out(partial(self.client.post, "/v1/merchants", {"name": name}))
         return answer.expect(201).read(MerchantAccount)
 
     async def deposit(self, account: Account, amount: Money) -> Deposit:
@@ -125,8 +129,7 @@ class Merchant:
     def logged_in(self, account: ClientAccount) -> Client:
         """A caller with a client's credentials."""
         login = Login(self.platform.anonymous, account)
-        actor = f"{self.actor} ({account.role})"
-        return Client(actor, self.platform.connections, login.token)
+        return self.platform.anonymous.acting(f"{self.actor} ({account.role})", login.token)
 
     async def client(self, role: str) -> Client:
         """A caller of this role; made at the service when first asked for."""
@@ -135,9 +138,10 @@ class Merchant:
                 self._clients[role] = self.logged_in(await self.create_client(role))
             return self._clients[role]
 
-    async def create_client(self, role: str) -> ClientAccount:
-        """A new API client."""
-        answer = await self.post("/v1/clients", {"name": self.fresh.name(), "role": role})
+    async def create_client(self, role: str, creator: Client | None = None) -> ClientAccount:
+        """A new API client; created by the first owner unless another is given."""
+        body = {"name": self.fresh.name(), "role": role}
+        answer = await carried_out(partial((creator or self.owner).post, "/v1/clients", body))
         account = answer.expect(201).read(ClientAccount)
         if not account.secret:
             raise Broken(f"{answer}, but without the client's secret.")
@@ -163,10 +167,11 @@ class Merchant:
 
     # Accounts -----------------------------------------------------------------------------------
 
-    async def open_account(self, currency: str = "GBP") -> Account:
+    async def open_account(self, currency: str = "GBP", name: str | None = None) -> Account:
         """A new account, empty."""
-        body = {"name": self.fresh.name(), "currency": currency}
-        return (await self.post("/v1/accounts", body)).expect(201).read(Account)
+        body = {"name": name or self.fresh.name(), "currency": currency}
+        answer = await carried_out(partial(self.post, "/v1/accounts", body))
+        return answer.expect(201).read(Account)
 
     async def funded(self, amount: Money | None = None) -> Account:
         """A new account with a deposit on it, as it was before the deposit."""
@@ -177,7 +182,7 @@ class Merchant:
 
     async def account(self, account: Account) -> Account:
         """An account as it is now."""
-        return (await self.get(account.url)).expect(200).read(Account)
+        return (await seen(self.owner, account.url)).read(Account)
 
     async def entries(self, account: Account) -> tuple[Entry, ...]:
         """All entries of an account, newest first."""
@@ -258,11 +263,12 @@ class Merchant:
 
     async def sync(self, payment: Payment) -> Payment:
         """Have the service ask the PSP about a payment."""
-        return (await self.post(f"{payment.url}/sync", {})).expect(200).read(Payment)
+        answer = await carried_out(partial(self.post, f"{payment.url}/sync", {}))
+        return answer.expect(200).read(Payment)
 
     async def payment(self, payment: Payment) -> Payment:
         """A payment as it is now."""
-        return (await self.get(payment.url)).expect(200).read(Payment)
+        return (await seen(self.owner, payment.url)).read(Payment)
 
 
 def transfer_body(source: Account, target: Account, amount: Money) -> dict[str, Any]:

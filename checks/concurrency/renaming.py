@@ -14,6 +14,7 @@ from checks.contest import Contest, View, callers_of, posting, reading
 from checks.fresh import Fresh
 from checks.interleaving import Send
 from checks.lining_up import RACERS
+from checks.losers import seen
 from checks.shapes import Account
 from checks.tenants import FUNDS, Merchant, transfer_body
 from checks.verdicts import Broken, Vulnerable
@@ -161,10 +162,9 @@ class Renaming:
 
     async def _account(self) -> Account:
         """A new account that each replica has shown: what it remembers of it is true, as yet."""
-        body = {"name": self.name, "currency": "GBP"}
-        account = (await self.alice.post("/v1/accounts", body)).expect(201).read(Account)
+        account = await self.alice.open_account(name=self.name)
         for replica in range(len(self.alice.platform.connections.replicas)):
-            (await self.alice.get(account.url, replica=replica)).expect(200)
+            await seen(self.alice.owner, account.url, replica=replica)
         return account
 
     def _contest(
@@ -175,8 +175,8 @@ class Renaming:
         agree: Callable[[Sequence[Answer]], Awaitable[None]] | None = None,
     ) -> Contest:
         async def view() -> View:
-            answer = await self.alice.get(account.url)
-            shown = answer.expect(200).read(Account)
+            answer = await seen(self.alice.owner, account.url)
+            shown = answer.read(Account)
             return {
                 "name": shown.name,
                 "version": shown.version,

@@ -14,6 +14,7 @@ from checks.contest import Contest, View, reading
 from checks.idempotency.effects import once
 from checks.judging import Judge
 from checks.lining_up import contend
+from checks.losers import carried_out
 from checks.operations import OPERATIONS, Tenants
 from checks.registry import check
 from checks.settings import PATIENT_CLAIMS
@@ -80,7 +81,7 @@ async def _execute_once(tenants: Tenants, testbed: Testbed, operations: Sequence
 async def _replays(tenants: Tenants, name: str) -> bool:
     """Whether a retry after the answer takes no second effect; if it does, that is another flaw."""
     case, key = await OPERATIONS[name](tenants), tenants.fresh.key()
-    (await case.send(key, replica=0)).expect(200, 201)
+    (await carried_out(partial(case.send, key, replica=0))).expect(200, 201)
     for replica in (0, 1):
         await case.send(key, replica=replica)
     return await case.effects() == case.whole

@@ -12,6 +12,7 @@ from checks.books import Books
 from checks.client import Answer
 from checks.fresh import Fresh
 from checks.gathering import all_of
+from checks.losers import seen
 from checks.processor import effects
 from checks.shapes import Account, Entry, Page, Payment, Refund
 from checks.tenants import FUNDS, Merchant, payment_body
@@ -120,8 +121,9 @@ class Asked:
         if self.kind in {"authorisation", "void"}:
             return 0
         net = -self.amount if self.kind == "refund" else self.amount - fee(self.amount)
-        answer = await self.till.merchant.get(f"{self.till.account.url}/entries?limit={_LATEST}")
-        entries = answer.expect(200).read(Page).data
+        path = f"{self.till.account.url}/entries?limit={_LATEST}"
+        answer = await seen(self.till.merchant.owner, path)
+        entries = answer.read(Page).data
         return sum(answer.read_value(one, Entry).amount.money == net for one in entries)
 
     def among(self, payments: dict[str, Payment]) -> Payment | None:

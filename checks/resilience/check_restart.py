@@ -109,7 +109,7 @@ async def _nothing_left(till: Till, struck: Sequence[Asked]) -> None:
     made = Counter(payment.reference for payment in listed)
     for payment in listed:
         if payment.reference in by_reference and made[payment.reference] > 1:
-            (await till.merchant.post(f"{payment.url}/sync", {})).expect(200)
+            await till.merchant.sync(payment)
             await _once(by_reference[payment.reference])
 
 

@@ -17,7 +17,7 @@ from checks.client import Answer, Client
 from checks.fresh import Fresh
 from checks.losers import carried_out
 from checks.payouts import PROMPT
-from checks.shapes import ClientAccount, Payout
+from checks.shapes import Payout
 from checks.tenants import Merchant
 from checks.verdicts import Broken
 
@@ -42,11 +42,7 @@ class Approver:
     @classmethod
     async def create(cls, merchant: Merchant, creator: Client, testbed: Testbed) -> Self:
         """A new owner, whom this one has created."""
-        body = {"name": merchant.fresh.name(), "role": "owner"}
-        answer = await carried_out(partial(creator.post, "/v1/clients", body))
-        account = answer.expect(201).read(ClientAccount)
-        if not account.secret:
-            raise Broken(f"{answer}, but without the client's secret.")
+        account = await merchant.create_client("owner", creator)
         return cls(account.id, merchant.logged_in(account), testbed, merchant.fresh)
 
     async def ask(self, payout: Payout) -> Answer:

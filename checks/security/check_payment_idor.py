@@ -10,6 +10,7 @@ from checks.attachment import Psp
 from checks.client import UNSET
 from checks.expectations import expect_hidden
 from checks.fresh import Fresh
+from checks.losers import seen
 from checks.probes import probe
 from checks.processor import effects
 from checks.registry import check
@@ -117,7 +118,7 @@ async def what_its_owner_has_read_stays_hidden(
     for replica in range(len(alice.platform.connections.replicas)):
         with probe(f"alice reads her payments on replica {replica}, and then bob does"):
             for path in paths:
-                mine = (await alice.get(path, replica=replica)).expect(200)
+                mine = await seen(alice.owner, path, replica=replica)
                 secrets = (mine.members.get("account"),)
                 expect_hidden(await bob.get(path, replica=replica), secrets, _HINT)
 

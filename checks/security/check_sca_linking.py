@@ -17,7 +17,7 @@ from checks.explorer import explore
 from checks.fresh import Fresh
 from checks.gathering import all_of
 from checks.judging import Judge
-from checks.losers import carried_out
+from checks.losers import carried_out, seen
 from checks.payouts import Desk
 from checks.probes import probe
 from checks.registry import check
@@ -167,7 +167,7 @@ async def a_payout_is_not_changed_while_it_is_approved(
 async def _refused(approver: Approver, payout: Payout, code: str, *, named: Payout) -> None:
     """A payout is not approved with a code whose message named something else."""
     answer = await approver.approve(payout, code)
-    now = (await approver.client.get(payout.url)).expect(200).read(Payout)
+    now = (await seen(approver.client, payout.url)).read(Payout)
     if answer.ok or now.status in APPROVED:
         theirs = "" if named != payout else ", and was sent to somebody else"
         raise Vulnerable(

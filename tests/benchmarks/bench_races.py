@@ -16,13 +16,9 @@ from harness.loop import run
 from harness.matrix import Planned, plan
 from tests.benchmarks.variants import RACES, Row, measure
 
-#: Variants under way at a time.
-AT_ONCE = 2
-
-
-async def measure_all(flaws: list[str], runs: int) -> list[Row]:
+async def measure_all(flaws: list[str], runs: int, at_once: int) -> list[Row]:
     bank = load_bank(only=flaws)
-    room = asyncio.Semaphore(AT_ONCE)
+    room = asyncio.Semaphore(at_once)
 
     async def told(host: Host, cell: Planned) -> Row:
         row = await measure(host, cell, runs, room)
@@ -52,9 +48,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=1, help="of each variant's checks")
     parser.add_argument("--flaw", action="append", choices=RACES, help="may be repeated")
+    parser.add_argument("--at-once", type=int, default=2, help="variants under way at a time")
     arguments = parser.parse_args()
     began = time.monotonic()
-    rows = run(measure_all(arguments.flaw or list(RACES), arguments.runs))
+    rows = run(measure_all(arguments.flaw or list(RACES), arguments.runs, arguments.at_once))
     print(summed_up(rows, Verdict.VULNERABLE, "flawed"))
     print(summed_up(rows, Verdict.SECURE, "sound"))
     print(f"{time.monotonic() - began:.0f} s.")

@@ -1,13 +1,19 @@
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 from multidict import CIMultiDict
 
 from checks import losers
-from checks.client import Answer
-from checks.losers import follow_up, lost, sent_again, unfailed, unfair
+from checks.client import Answer, Client
+from checks.connections import Connections
+from checks.losers import PatientClient, busy, follow_up, lost, sent_again, unfailed, unfair
+from checks.probes import Recorder, recording
 from checks.verdicts import Broken
 
 
@@ -107,3 +113,65 @@ def test_a_lost_race_is_no_failure() -> None:
     for failed in (answer(500), answer(502), answer(None)):
         with pytest.raises(Broken, match="loser of a race"):
             unfailed([answer(201), failed])
+
+
+@pytest.mark.parametrize(
+    ("given", "too_busy"),
+    [
+        (answer(503, "busy", "1"), True),
+        (answer(503, "", "1"), True),
+        (answer(503, "rate_unavailable", "1"), False),
+        (answer(409, "conflict", "1"), False),
+        (answer(429, "rate_limited", "1"), False),
+        (answer(200), False),
+    ],
+)
+def test_busy(given: Answer, too_busy: bool) -> None:
+    assert busy(given) is too_busy
+
+
+class _Busy:
+    """A service that has no time for the first requests; how often it was asked of each path."""
+
+    def __init__(self, times: int, headers: dict[str, str]) -> None:
+        self.times = times
+        self.headers = headers
+        self.asked: Counter[str] = Counter()
+
+    async def answer(self, request: web.Request) -> web.Response:
+        self.asked[request.path] += 1
+        if self.asked[request.path] <= self.times:
+            return web.Response(status=503, headers=self.headers)
+        return web.json_response({"carried": request.headers.get("Authorization")})
+
+
+@asynccontextmanager
+async def _serving(service: _Busy) -> AsyncIterator[Connections]:
+    application = web.Application()
+    application.router.add_route("*", "/{rest:.*}", service.answer)
+    async with TestServer(application) as server:
+        connections = Connections([str(server.make_url("")).rstrip("/")])
+        try:
+            with recording(Recorder("x/y")):
+                yield connections
+        finally:
+            await connections.close()
+
+
+async def test_a_patient_caller_comes_again_as_it_is_told() -> None:
+    service = _Busy(2, {"Retry-After": "0"})
+    async with _serving(service) as connections:
+        caller = PatientClient("alice", connections).carrying("tok").on(0)
+        answers = [await caller.get("/a"), await caller.post("/b", {})]
+    assert [answer.members for answer in answers] == [{"carried": "Bearer tok"}] * 2
+    assert service.asked == {"/a": 3, "/b": 3}
+
+
+async def test_nobody_comes_again_untold_and_others_not_at_all() -> None:
+    service = _Busy(1, {})
+    async with _serving(service) as connections:
+        assert (await PatientClient("alice", connections).get("/a")).status == 503
+    service = _Busy(1, {"Retry-After": "0"})
+    async with _serving(service) as connections:
+        assert (await Client("alice", connections).get("/a")).status == 503
+    assert service.asked == {"/a": 1}
