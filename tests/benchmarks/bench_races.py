@@ -16,6 +16,7 @@ from harness.loop import run
 from harness.matrix import Planned, plan
 from tests.benchmarks.variants import RACES, Row, measure
 
+
 async def measure_all(flaws: list[str], runs: int, at_once: int) -> list[Row]:
     bank = load_bank(only=flaws)
     room = asyncio.Semaphore(at_once)

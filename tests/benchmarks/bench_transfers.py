@@ -133,9 +133,10 @@ async def serving(url: str) -> AsyncIterator[Service]:
         async with asyncio.timeout(30):
             while True:
                 with contextlib.suppress(Unanswered):
-                    await service.connections.send("GET", f"{service.url}/readyz", [], None)
-                    break
-                await asyncio.sleep(0.02)
+                    ready = f"{service.url}/readyz"
+                    if (await service.connections.send("GET", ready, [], None)).status == 200:
+                        break
+                await asyncio.sleep(0.005)
         yield service
     finally:
         await service.connections.close()

@@ -1,0 +1,76 @@
+"""Contests for what may be done to an object once: whoever comes second is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+
+from checks.books import Books
+from checks.client import Answer, Client
+from checks.contest import Contest, View, posting, reading
+from checks.fresh import Fresh
+from checks.shapes import Account
+from checks.tenants import Merchant
+from checks.verdicts import Broken, Vulnerable
+
+#: An entry as an account shows it: its kind, and its signed amount in minor units.
+Posted = tuple[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class OnlyOnce:
+    """An act on one object, such as the reversal of a transfer, in the words of a report.
+
+    ``state`` is what the object shows. ``accounts`` are the owner's that the act moves money of;
+    each is in ``books``, in which ``book`` notes the act. ``moved`` is the entry that it makes at
+    each account, whatever its kind.
+    """
+
+    what: str
+    path: str
+    owner: Merchant
+    callers: Sequence[Client]
+    state: Callable[[], Awaitable[object]]
+    moved: Sequence[tuple[Account, int]]
+    hint: str
+    books: Books = field(default_factory=Books)
+    book: Callable[[], None] = lambda: None
+
+    def contest(self, count: int, fresh: Fresh) -> Contest:
+        """So many requests for it, by the callers in turn, each under a key of its own."""
+        requests = [
+            posting(self.callers[number % len(self.callers)], self.path, {}, fresh.key())
+            for number in range(count)
+        ]
+        first, _ = self.moved[0]
+        read = reading(self.owner, first)
+        return Contest(requests, self._view, self._verify, self._agree, read, alike=True)
+
+    async def _view(self) -> View:
+        shown: View = {"state": await self.state()}
+        for number, (account, _) in enumerate(self.moved):
+            entries = await self.owner.entries(account)
+            shown[f"account {number}"] = [(entry.kind, entry.amount.amount) for entry in entries]
+        return shown
+
+    def _verify(self, answers: Sequence[Answer], shown: View) -> None:
+        won = sum(answer.ok for answer in answers)
+        times = [
+            sum(amount == wanted for _, amount in shown[f"account {number}"])
+            for number, (_, wanted) in enumerate(self.moved)
+        ]
+        if max(won, *times) > 1:
+            raise Vulnerable(
+                f"{self.what} was asked for {len(answers)} times and succeeded {won} times; it"
+                f" moved money {max(times)} times.",
+                self.hint,
+            )
+        if not won:
+            raise Broken(f"{self.what} never succeeded; once it could: {answers[0]}.")
+        if min(times) < 1:
+            raise Broken(f"{self.what} succeeded, and did not move its money.")
+
+    async def _agree(self, answers: Sequence[Answer]) -> None:
+        if any(answer.ok for answer in answers):
+            self.book()
+        await self.books.agree(Vulnerable, self.hint)
