@@ -1,22 +1,16 @@
-"""A replica's cold start: from its command to its first ready answer, and what it imports for it.
+"""A replica's cold start: from its command to its first ready answer, confined as a submission is.
 
-Each start is a process of its own on a migrated database; its bytecode is compiled, as in an image.
+Its bytecode is compiled, as in an image; each start is a process of its own.
 """
 
-import asyncio
-import os
-import re
 import statistics
-import subprocess
-import sys
-import tempfile
 import time
-from collections import Counter
-from pathlib import Path
 
-from checks.testbed.postgres import open_server
+from checks.attachment import Testbed
+from checks.testbed.testbed import Host
+from exercises.tree import reference_tree
 from harness.loop import run
-from tests.benchmarks.bench_transfers import SERVICE, migrate, serving
+from tests.benchmarks.variants import BENCH, prepared, started
 
 #: Starts that are measured, after one that is not.
 ROUNDS = 9
@@ -24,52 +18,27 @@ ROUNDS = 9
 #: Seconds that are allowed.
 WANTED = 1.0
 
-#: Packages of which the time is told.
-SHOWN = 6
 
-#: A line of ``-X importtime``: microseconds of the module itself, and its name.
-_IMPORT = re.compile(r"import time: +(\d+) \| +\d+ \| *(\w+)")
-
-
-async def started(url: str) -> float:
-    """Seconds until a replica is ready."""
+async def start(testbed: Testbed) -> float:
+    """Seconds until a replica that was killed is ready again."""
+    await testbed.kill(0)
     began = time.perf_counter()
-    async with serving(url):
-        return time.perf_counter() - began
-
-
-def imports() -> Counter[str]:
-    """Seconds that the imports of the service take, by package."""
-    told = subprocess.run(
-        [sys.executable, "-X", "importtime", "-c", "import uvicorn, payments.app"],
-        cwd=SERVICE,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    found: Counter[str] = Counter()
-    for micros, package in _IMPORT.findall(told.stderr):
-        found[package] += int(micros)
-    return found
+    await testbed.start(0)
+    return time.perf_counter() - began
 
 
 async def main() -> None:
-    with tempfile.TemporaryDirectory(prefix="assay-bench-") as name:
-        Path(name).chmod(0o711)
-        # The first start compiles; the service's own folder stays as it is.
-        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-        os.environ["PYTHONPYCACHEPREFIX"] = f"{name}/bytecode"
-        async with open_server(Path(name) / "postgres") as server:
-            await migrate(server)
-            await started(server.dsn())
-            times = [await started(server.dsn()) for _ in range(ROUNDS)]
-        taken = await asyncio.to_thread(imports)
+    async with (
+        Host.open(trusted=True) as host,
+        prepared(host, reference_tree()) as control,
+        started(control, BENCH) as testbed,
+    ):
+        await start(testbed)
+        times = [await start(testbed) for _ in range(ROUNDS)]
     print(
         f"Ready after {statistics.median(times):.2f} s, at most {max(times):.2f} s"
         f" ({WANTED:g} s wanted)."
     )
-    shares = ", ".join(f"{name} {n / 1e6:.2f} s" for name, n in taken.most_common(SHOWN))
-    print(f"Imports, as -X importtime tells them: {taken.total() / 1e6:.2f} s ({shares}).")
 
 
 if __name__ == "__main__":
