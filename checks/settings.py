@@ -30,3 +30,6 @@ SOON_REACHED = {
     "RATE_LIMIT_BURST": "60",
     "RATE_LIMIT_PER_SECOND": "1",
 }
+
+#: The default of PAYOUT_DAILY_LIMIT, in minor units (contract 12.4).
+DAILY_LIMIT = 100_000_000

@@ -15,12 +15,10 @@ from checks.fresh import Fresh
 from checks.payouts import Desk, payout_body
 from checks.probes import probe
 from checks.registry import check
+from checks.settings import DAILY_LIMIT
 from checks.shapes import Account, Payout
 from checks.tenants import Merchant
 from checks.verdicts import Broken
-
-#: The default of PAYOUT_DAILY_LIMIT, in minor units.
-_LIMIT = 100_000_000
 
 #: What a day must have left for a check of its limit.
 _ABOUT_TO_END = timedelta(seconds=20)
@@ -137,12 +135,12 @@ async def a_payout_that_cannot_be_is_refused(
 @check(needs=contract.payouts, competencies=("money.ledger",))
 async def a_days_payouts_have_a_limit(alice: Merchant, testbed: Testbed, fresh: Fresh) -> None:
     """What leaves on one day keeps to the limit, to the penny."""
-    desk, account, books = await _opened(alice, testbed, funds=2 * _LIMIT)
+    desk, account, books = await _opened(alice, testbed, funds=2 * DAILY_LIMIT)
     await _clear_of_midnight()
-    for pence in (_LIMIT - 1, 1):
+    for pence in (DAILY_LIMIT - 1, 1):
         await desk.make(account, Money(pence, "GBP"))
         books.hold(account, Money(pence, "GBP"))
-        beyond = payout_body(account, Money(_LIMIT - pence + 1, "GBP"), fresh.payee())
+        beyond = payout_body(account, Money(DAILY_LIMIT - pence + 1, "GBP"), fresh.payee())
         answer = await desk.maker.post("/v1/payouts", beyond, key=fresh.key())
         expect_problem(answer, 422, code="daily_limit_exceeded")
     await books.agree()
