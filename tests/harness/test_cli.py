@@ -176,6 +176,7 @@ def test_lists_for_a_script() -> None:
         "wallet-transfers": 60,
         "card-payments": 90,
         "merchant-api": 90,
+        "payouts": 90,
         "full-service": 360,
     }
     flaws = json.loads(assay("list", "flaws", "--json").stdout)
