@@ -36,13 +36,14 @@ async def a_transfer_is_given_back_once(
     alice: Merchant, bob: Merchant, testbed: Testbed, fresh: Fresh
 ) -> None:
     """Reversals that come at once give a transfer back once."""
-    callers, payer = await callers_of(alice), await bob.funded()
+    callers = await callers_of(alice)
     amount = fresh.money(1_000, 9_000)
     # More of them could be paid than one.
     rest = Money(amount.amount * RACERS, amount.currency)
 
     async def prepare(count: int) -> Contest:
-        books = Books()
+        # Contests are prepared at once: each has a payer of its own, or these would race.
+        books, payer = Books(), await bob.funded(rest)
         account = books.open(alice, await alice.funded(rest))
         books.deposit(account, rest)
         paid = await bob.transfer(payer, account, amount)

@@ -10,7 +10,7 @@ import importlib
 import inspect
 import statistics
 import tempfile
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -157,10 +157,14 @@ async def apart(testbed: Testbed, body: Callable[..., Coroutine[Any, Any, None]]
 
 @dataclass
 class Stand:
-    """A check and its testbed, which serves one run after another for as long as it is fit to."""
+    """A check and its testbed, which serves one run after another for as long as it is fit to.
+
+    ``asked`` are the checks that are taken to be run besides; those of the same flaw, if not given.
+    """
 
     control: Control
     check: Check
+    asked: Sequence[str] = ()
     held: contextlib.AsyncExitStack = field(default_factory=contextlib.AsyncExitStack)
     _testbed: Testbed | None = None
 
@@ -170,7 +174,7 @@ class Stand:
             new = started(self.control, self.check.declaration)
             self._testbed = await self.held.enter_async_context(new)
         testbed, declaration = self._testbed, self.check.declaration
-        asked = [one.id for one in checks_of(declaration.flaw or "")]
+        asked = self.asked or [one.id for one in checks_of(declaration.flaw or "")]
         run = CheckRun(declaration, testbed, fresh_seed(), asked)
         verdict = await run.decide(self.check.begin(run))
         await testbed.lift()
