@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from urllib.parse import quote, urlencode
 
 from checks.client import Answer, Client
 from checks.losers import seen
@@ -15,18 +16,23 @@ _PAGE = 100
 _PAGES = 50
 
 
+def of_list(path: str, **parameters: object) -> str:
+    """A list's path with parameters, escaped: a cursor may hold any characters."""
+    query = urlencode(parameters, quote_via=quote, safe="")
+    return f"{path}{'&' if '?' in path else '?'}{query}"
+
+
 async def walk(
     client: Client, path: str, *, limit: int = _PAGE, **params: str
 ) -> AsyncIterator[tuple[Answer, dict[str, object]]]:
     """All items of a list, each with the answer that it came in; raises ``Broken`` if endless."""
-    query = "&".join(f"{name}={value}" for name, value in {"limit": limit, **params}.items())
-    joint, cursor = "&" if "?" in path else "?", ""
+    asked = of_list(path, limit=limit, **params)
     for _ in range(_PAGES):
-        answer = await seen(client, f"{path}{joint}{query}{cursor}")
+        answer = await seen(client, asked)
         page = answer.read(Page)
         for item in page.data:
             yield answer, item
         if page.next_cursor is None:
             return
-        cursor = f"&cursor={page.next_cursor}"
+        asked = of_list(path, limit=limit, **params, cursor=page.next_cursor)
     raise Broken(f"GET {path} still had a next page after {_PAGES} pages.")

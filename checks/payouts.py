@@ -10,6 +10,7 @@ import asyncio
 import json
 import re
 from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
 from functools import partial
 from typing import Any, Self
 
@@ -47,6 +48,14 @@ async def make(
     body = payout_body(account, amount, payee)
     send = partial(maker.post, "/v1/payouts", body, key=fresh.key())
     return (await carried_out(send)).expect(201).read(Payout)
+
+
+async def clear_of_midnight(seconds: float) -> None:
+    """Wait for the next day (UTC), where this one ends in so many seconds: each has a limit."""
+    now = datetime.now(UTC)
+    midnight = datetime.combine(now.date() + timedelta(days=1), time(), UTC)
+    if (left := (midnight - now).total_seconds()) < seconds:
+        await asyncio.sleep(left + 1)
 
 
 @dataclass(frozen=True, slots=True)

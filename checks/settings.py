@@ -10,7 +10,10 @@ from checks.testbed.lease import SHARED_SETTINGS
 #: As on the shared testbed, which such a check may take over once nobody shares it any more.
 PATIENT_CLAIMS = dict(SHARED_SETTINGS)
 
-#: The same, otherwise than on the shared testbed, whose worker has no part in what is looked at.
+#: The same; and a quote does not run out while others are executed.
+LASTING_QUOTES = {**PATIENT_CLAIMS, "QUOTE_TTL_SECONDS": "3600"}
+
+#: As on the shared testbed, whose worker has no part in what is looked at.
 NO_WORKER = {**PATIENT_CLAIMS, "RECONCILE_INTERVAL_SECONDS": "60"}
 
 #: Short enough that a PSP which hangs is given up quickly; faults do not open the breaker.

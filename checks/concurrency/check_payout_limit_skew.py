@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from functools import partial
 from typing import Self
 
 from checks import contract
 from checks.amounts import Money
 from checks.attachment import Testbed
-from checks.client import Answer
+from checks.client import Answer, Client
 from checks.concurrency.lost_races import CHARGED
 from checks.contest import Contest, View, callers_of, posting, reading
-from checks.explorer import explore
 from checks.fresh import Fresh
 from checks.gathering import all_of
 from checks.interleaving import Send
 from checks.judging import Judge
 from checks.lining_up import RACERS, contend
-from checks.payouts import make, payout_body
+from checks.payouts import clear_of_midnight, make, payout_body
 from checks.registry import check
 from checks.settings import DAILY_LIMIT, PATIENT_CLAIMS
 from checks.shapes import Account, Payout
@@ -31,6 +31,9 @@ _HINT = (
     " account: the merchant's row, all of its accounts, or a row that counts the day. Else retry a"
     " SERIALIZABLE transaction."
 )
+
+#: Seconds for which this goes on where a machine is not busy.
+_LONG = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,35 +120,35 @@ async def a_days_limit_holds_for_all_accounts(
     least = DAILY_LIMIT // 2 + fresh.number(1, 10_000)
     amounts = [Money(least + number, "GBP") for number in range(RACERS)]
     funds = Money(DAILY_LIMIT, "GBP")
-    small, payee = fresh.money(100, 900), fresh.payee()
+    payee = fresh.payee()
+    await clear_of_midnight(_LONG)
 
-    async def making(count: int) -> Contest:
+    async def contest(raised: Collection[int], count: int, *, alike: bool) -> Contest:
+        """So many requests, each of its own account: some raise a small payout, some make one."""
         treasury = await _Treasury.open(alice, fresh, funds)
         callers = await callers_of(treasury.merchant)
-        return treasury.contest(
-            [
-                posting(
-                    callers[number % 2],
-                    "/v1/payouts",
-                    payout_body(treasury.accounts[number], amounts[number], payee),
-                    fresh.key(),
-                )
-                for number in range(count)
-            ],
-            alike=True,
-        )
+        requests: list[Send] = []
+        for number in range(count):
+            caller, account = callers[number % 2], treasury.accounts[number]
+            if number in raised:
+                small = await make(caller, fresh, account, fresh.money(100, 900), payee)
+                requests.append(_raising(caller, small, amounts[number]))
+            else:
+                body = payout_body(account, amounts[number], payee)
+                requests.append(posting(caller, "/v1/payouts", body, fresh.key()))
+        return treasury.contest(requests, alike=alike)
 
-    async def changing(_: int) -> Contest:
-        treasury = await _Treasury.open(alice, fresh, funds)
-        (owner, operator), accounts = await callers_of(treasury.merchant), treasury.accounts
-        made = await make(operator, fresh, accounts[0], small, payee)
-        body = payout_body(accounts[1], amounts[1], payee)
+    for what, raised, alike in (
+        ("payout", (), True),
+        ("raise of a payout", range(RACERS), True),
+        ("change of a payout", (0,), False),
+    ):
+        prepare = partial(contest, raised, alike=alike)
+        await contend(testbed, prepare, what, Judge(_HINT, CHARGED))
 
-        async def raised(replica: int) -> Answer:
-            return await operator.patch(made.url, {"amount": amounts[0].json()}, replica=replica)
 
-        other = posting(owner, "/v1/payouts", body, fresh.key())
-        return treasury.contest([raised, other], alike=False)
+def _raising(caller: Client, payout: Payout, amount: Money) -> Send:
+    async def send(replica: int) -> Answer:
+        return await caller.patch(payout.url, {"amount": amount.json()}, replica=replica)
 
-    await contend(testbed, making, "payout", Judge(_HINT, CHARGED))
-    await explore(testbed, changing, "change of a payout", Judge(_HINT, CHARGED))
+    return send

@@ -13,7 +13,7 @@ from checks.judging import Judge
 from checks.lining_up import RACERS, contend
 from checks.losers import seen
 from checks.registry import check
-from checks.settings import PATIENT_CLAIMS
+from checks.settings import LASTING_QUOTES
 from checks.shapes import Quote
 from checks.tenants import Merchant
 
@@ -27,7 +27,7 @@ _HINT = (
     "quote-executed-twice",
     needs=(*contract.quotes, "contract/a_quote_converts_once"),
     exclusive=True,
-    settings=PATIENT_CLAIMS,
+    settings=LASTING_QUOTES,
     competencies=("db.locking", "db.transactions"),
 )
 async def a_quote_is_executed_once(alice: Merchant, testbed: Testbed, fresh: Fresh) -> None:

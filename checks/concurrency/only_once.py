@@ -51,6 +51,8 @@ class OnlyOnce:
         for number, (account, _) in enumerate(self.moved):
             entries = await self.owner.entries(account)
             shown[f"account {number}"] = [(entry.kind, entry.amount.amount) for entry in entries]
+            balance = (await self.owner.account(account)).balance
+            shown[f"balance {number}"] = balance.model_dump()
         return shown
 
     def _verify(self, answers: Sequence[Answer], shown: View) -> None:
@@ -65,10 +67,23 @@ class OnlyOnce:
                 f" moved money {max(times)} times.",
                 self.hint,
             )
+        for number in range(len(self.moved)):
+            self._balanced(number, shown)
         if not won:
             raise Broken(f"{self.what} never succeeded; once it could: {answers[0]}.")
         if min(times) < 1:
             raise Broken(f"{self.what} succeeded, and did not move its money.")
+
+    def _balanced(self, number: int, shown: View) -> None:
+        """An account's balance is what its entries come to."""
+        posted = shown[f"balance {number}"]["posted"]["amount"]
+        total = sum(amount for _, amount in shown[f"account {number}"])
+        if posted != total:
+            raise Vulnerable(
+                f"{self.what} was asked for more than once: an account shows {posted} posted, and"
+                f" entries of {total} (minor units).",
+                self.hint,
+            )
 
     async def _agree(self, answers: Sequence[Answer]) -> None:
         if any(answer.ok for answer in answers):

@@ -88,10 +88,6 @@ async def a_capture_keeps_to_its_authorisation(alice: Merchant, fresh: Fresh) ->
     beyond = {"amount": Money(amount.amount + 1, "GBP").json()}
     refused = await alice.post(path, beyond, key=fresh.key())
     expect_problem(refused, 422, code="amount_too_large")
-    refund = await alice.post(
-        f"{payment.url}/refunds", {"amount": money("0.01 GBP").json()}, key=fresh.key()
-    )
-    expect_problem(refund, 409, code="not_refundable")
     await books.agree()
     await alice.capture(payment)
     books.capture(account, amount)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 from checks import contract
@@ -12,7 +10,7 @@ from checks.attachment import Testbed
 from checks.books import Books
 from checks.expectations import expect_absent, expect_problem
 from checks.fresh import Fresh
-from checks.payouts import Desk, payout_body
+from checks.payouts import Desk, clear_of_midnight, payout_body
 from checks.probes import probe
 from checks.registry import check
 from checks.settings import DAILY_LIMIT
@@ -20,8 +18,8 @@ from checks.shapes import Account, Payout
 from checks.tenants import Merchant
 from checks.verdicts import Broken
 
-#: What a day must have left for a check of its limit.
-_ABOUT_TO_END = timedelta(seconds=20)
+#: Seconds that a day must have left for a check of its limit.
+_ABOUT_TO_END = 20.0
 
 #: Minor units that an account holds, and that are paid out of it at most.
 _FUNDS, _PAID_OUT = 900_000, 300_000
@@ -136,7 +134,7 @@ async def a_payout_that_cannot_be_is_refused(
 async def a_days_payouts_have_a_limit(alice: Merchant, testbed: Testbed, fresh: Fresh) -> None:
     """What leaves on one day keeps to the limit, to the penny."""
     desk, account, books = await _opened(alice, testbed, funds=2 * DAILY_LIMIT)
-    await _clear_of_midnight()
+    await clear_of_midnight(_ABOUT_TO_END)
     for pence in (DAILY_LIMIT - 1, 1):
         await desk.make(account, Money(pence, "GBP"))
         books.hold(account, Money(pence, "GBP"))
@@ -144,14 +142,6 @@ async def a_days_payouts_have_a_limit(alice: Merchant, testbed: Testbed, fresh: 
         answer = await desk.maker.post("/v1/payouts", beyond, key=fresh.key())
         expect_problem(answer, 422, code="daily_limit_exceeded")
     await books.agree()
-
-
-async def _clear_of_midnight() -> None:
-    """Wait for the new day (UTC), where it is about to begin."""
-    now = datetime.now(UTC)
-    midnight = datetime.combine(now.date() + timedelta(days=1), time(), UTC)
-    if (left := midnight - now) < _ABOUT_TO_END:
-        await asyncio.sleep(left.total_seconds() + 1)
 
 
 @check(needs=contract.payouts, competencies=("security.authorisation",))

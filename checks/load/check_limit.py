@@ -10,6 +10,7 @@ from checks.client import Answer
 from checks.expectations import expect_problem
 from checks.fresh import Fresh
 from checks.gathering import all_of
+from checks.lists import of_list
 from checks.probes import probe
 from checks.registry import check
 from checks.shapes import Page
@@ -43,7 +44,7 @@ async def a_page_is_not_as_long_as_the_caller_likes(alice: Merchant, fresh: Fres
             _bounded(await alice.get(path), name)
             for limit in (str(_LONGEST + _MORE), "1000", str(2**31 - 1), "0", "-1", fresh.word(3)):
                 _refused(await alice.get(f"{path}?limit={limit}"), name)
-                _refused(await alice.get(f"{path}?limit={limit}&cursor={cursor}"), name)
+                _refused(await alice.get(of_list(path, limit=limit, cursor=cursor)), name)
             for spelt in _SPELT:
                 _bounded(await alice.get(f"{path}?{spelt}=1000"), name)
             _bounded(await alice.get(f"{path}?limit=1&limit=1000"), name)

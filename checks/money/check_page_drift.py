@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from checks import contract
 from checks.amounts import money
 from checks.fresh import Fresh
+from checks.lists import of_list
 from checks.losers import seen
+from checks.payouts import make
 from checks.probes import probe
 from checks.registry import check
 from checks.shapes import Account, Page, Payment
@@ -37,6 +39,7 @@ class _Business:
     target: Account
     payee: Account
     refunded: Payment
+    foreign: Account
 
     @classmethod
     async def open(cls, merchant: Merchant) -> _Business:
@@ -44,7 +47,8 @@ class _Business:
         source, target = await merchant.funded(), await merchant.open_account()
         payee = await merchant.open_account()
         refunded = await merchant.pay(money("500.00 GBP"), source)
-        return cls(merchant, source, target, payee, refunded)
+        foreign = await merchant.open_account("USD")
+        return cls(merchant, source, target, payee, refunded, foreign)
 
     async def add(self, rows: int) -> None:
         """Add so many rows to every list, one by one: those of an account would race."""
@@ -58,6 +62,8 @@ class _Business:
         # All of one amount: sorted by it, they stand where the other columns put them.
         await at.authorise(money("10.00 GBP"), self.payee)
         await at.refund(self.refunded, money("0.10 GBP"))
+        await at.quote(self.source, self.foreign, money("10.00 GBP"))
+        await make(at, at.fresh, self.source, money("1.00 GBP"), at.fresh.payee())
         await at.create_client("viewer")
 
     def lists(self) -> dict[str, str]:
@@ -72,8 +78,12 @@ class _Business:
             "payments by amount, largest first": "/v1/payments?sort=-amount",
             "authorised payments": "/v1/payments?status=authorised",
             "refunds": f"{self.refunded.url}/refunds",
+            "quotes": "/v1/quotes",
+            "payouts": "/v1/payouts",
             "clients": "/v1/clients",
+            "audit records": "/v1/audit",
             "events": "/v1/events",
+            "events of one payment": f"/v1/events?object={self.refunded.id}",
         }
 
 
@@ -91,9 +101,9 @@ class _Reader:
         """Read the next page; whether there was one."""
         if self._cursor is None:
             return False
-        query = f"limit={_ON_A_PAGE}" + (f"&cursor={self._cursor}" if self._cursor else "")
-        joint = "&" if "?" in self.path else "?"
-        answer = await seen(self.merchant.owner, f"{self.path}{joint}{query}")
+        cursor = {"cursor": self._cursor} if self._cursor else {}
+        path = of_list(self.path, limit=_ON_A_PAGE, **cursor)
+        answer = await seen(self.merchant.owner, path)
         page = answer.read(Page)
         self.shown += [str(row.get("id")) for row in page.data]
         self._cursor = page.next_cursor
@@ -116,7 +126,15 @@ class _Reader:
 
 @check(
     "entries-page-drift",
-    needs=(*contract.lists, *contract.transfers, *contract.refunds, *contract.payments),
+    needs=(
+        *contract.lists,
+        *contract.transfers,
+        *contract.refunds,
+        *contract.payments,
+        *contract.quotes,
+        *contract.payouts,
+        *contract.events,
+    ),
     competencies=("api.pagination", "db.queries"),
 )
 async def pages_neither_skip_nor_repeat_while_rows_arrive(alice: Merchant, fresh: Fresh) -> None:

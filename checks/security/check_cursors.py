@@ -13,6 +13,7 @@ from checks.amounts import money
 from checks.client import Answer
 from checks.expectations import expect_problem
 from checks.gathering import all_of
+from checks.lists import of_list
 from checks.probes import probe
 from checks.registry import check
 from checks.shapes import Page
@@ -66,7 +67,7 @@ class _Lists:
 
     async def cursor(self, name: str) -> str:
         """What leads from the first row of a list to the others."""
-        answer = (await self.merchant.get(_page(self.paths[name], limit=1))).expect(200)
+        answer = (await self.merchant.get(of_list(self.paths[name], limit=1))).expect(200)
         found = answer.read(Page).next_cursor
         if found is None:
             raise Broken(f"{answer} without a next page, though there are more {name}.")
@@ -96,13 +97,13 @@ async def a_cursor_is_good_for_its_own_list(alice: Merchant, bob: Merchant) -> N
             if hers.shown(await bob.get(path)) or hers.shown(await bob.get(hers.paths[name])):
                 attempt.note("He sees it without a cursor: another check's matter.")
                 continue
-            answer = await bob.get(_page(path, cursor=theirs))
+            answer = await bob.get(of_list(path, cursor=theirs))
             refused.append(hers.hidden(answer, "with a cursor of alice's"))
             for forged in _forged(own, words):
-                answer = await bob.get(_page(path, cursor=forged))
+                answer = await bob.get(of_list(path, cursor=forged))
                 refused.append(hers.hidden(answer, "with a cursor that was made up"))
             for cursor in (theirs, own):
-                answer = await bob.get(_page(hers.paths[name], cursor=cursor))
+                answer = await bob.get(of_list(hers.paths[name], cursor=cursor))
                 hers.hidden(answer, "in the middle of a list of alice's")
     for answer in refused:
         expect_problem(answer, 422)
@@ -125,7 +126,7 @@ async def a_filter_finds_the_callers_own_alone(alice: Merchant, bob: Merchant) -
             for member in ("merchant", "merchant_id", "merchantId", "account"):
                 for value in sorted(hers.names):
                     if value.startswith(("mer_", "acc_")):
-                        answer = await bob.get(_page(plain, **{member: value}))
+                        answer = await bob.get(of_list(plain, **{member: value}))
                         hers.hidden(answer, f"by {member}={value}")
 
 
@@ -161,9 +162,3 @@ _WAYS: tuple[tuple[_Recode, _Recode], ...] = (
     (binascii.unhexlify, binascii.hexlify),
     (bytes, bytes),
 )
-
-
-def _page(path: str, **parameters: object) -> str:
-    """A list's path with parameters more."""
-    query = "&".join(f"{name}={value}" for name, value in parameters.items())
-    return f"{path}{'&' if '?' in path else '?'}{query}"

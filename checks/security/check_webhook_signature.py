@@ -17,6 +17,7 @@ from checks.probes import probe
 from checks.registry import check
 from checks.shapes import Payment
 from checks.tenants import Merchant, Platform, payment_body
+from checks.testbed.faults import FaultKind
 from checks.verdicts import Broken, NotReached, Vulnerable
 
 _HINT = (
@@ -33,12 +34,16 @@ _OPEN = "resilience/no_answer_is_neither_paid_nor_declined"
 #: What a PSP's operation would say otherwise in a notice that was signed once.
 _OTHERWISE = (
     {"status": "declined", "reason": "insufficient_funds"},
+    {"status": "succeeded", "reason": None},
     {"amount": "0.01"},
     {"type": "refund"},
 )
 
 #: What it would say of an operation that nobody asked for.
-_NOTHING = {"reference": "another"}
+_NOTHING = {"reference": "another", "authorisation": "auth_another"}
+
+#: The same endpoint, as some routers spell it.
+_SPELT = ("/v1/webhooks/psp/", "/V1/webhooks/psp", "/v1//webhooks/psp", "/v1/webhooks/%70sp")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,35 +92,50 @@ class _Forger:
     competencies=("security.authentication", "resilience.outside-calls"),
 )
 async def a_notice_is_believed_for_its_signature(
-    alice: Merchant, platform: Platform, testbed: Testbed, fresh: Fresh
+    alice: Merchant, bob: Merchant, platform: Platform, testbed: Testbed, fresh: Fresh
 ) -> None:
     """A notice that the PSP has not signed settles no payment, and ends none."""
     forger = _Forger(testbed, platform, fresh, str(int(time.time())))
-    account, card = await alice.open_account(), fresh.card()
-    fault = await testbed.psp.fault("drop_before", "sale", "lookup", token=card)
-    body = payment_body(account, fresh.money(1_000, 90_000), card)
-    unpaid = await left_open(alice, body)
-    if unpaid is None:
+    decline = {"status": "declined", "reason": "insufficient_funds"}
+    await _of_a_sale(forger, alice, "drop_before", {"status": "succeeded"})
+    await _of_a_sale(forger, bob, "drop_after", decline)
+
+    card = fresh.card()
+    authorised = await alice.pay(capture=False, card=card)
+    (told,) = await testbed.psp.told(card)
+    expiry = told | {"id": f"op_{fresh.word(24)}", "type": "expiry"}
+    await _attack(forger, expiry, alice, authorised)
+
+    fault = await testbed.psp.fault("drop_before", "capture", "lookup", token=card)
+    await alice.post(f"{authorised.url}/capture", {}, key=fresh.key())
+    members = {"type": "capture", "reference": await _reference(testbed, card)}
+    capture = told | {"id": f"op_{fresh.word(24)}"} | members
+    await _attack(forger, capture, alice, await alice.payment(authorised))
+    await testbed.psp.lift(fault)
+
+
+async def _of_a_sale(
+    forger: _Forger, merchant: Merchant, kind: FaultKind, told: Mapping[str, object]
+) -> None:
+    """Tell the end of a sale, the only one of a merchant's, that the PSP does not answer for."""
+    testbed, fresh, card = forger.testbed, forger.fresh, forger.fresh.card()
+    fault = await testbed.psp.fault(kind, "sale", "lookup", token=card)
+    body = payment_body(await merchant.open_account(), fresh.money(1_000, 90_000), card)
+    unknown = await left_open(merchant, body)
+    if unknown is None:
         raise NotReached("A payment that the PSP did not answer for was not left open.", _OPEN)
-    reference = await _reference(testbed, card)
     sale = {
         "id": f"op_{fresh.word(24)}",
         "type": "sale",
         "authorisation": f"auth_{fresh.word(24)}",
-        "status": "succeeded",
-        "amount": unpaid.amount.money.decimal,
-        "currency": unpaid.amount.currency,
-        "reference": reference,
+        "amount": unknown.amount.money.decimal,
+        "currency": unknown.amount.currency,
+        "reference": await _reference(testbed, card),
         "reason": None,
+        **told,
     }
-    await _attack(forger, sale, alice, unpaid)
+    await _attack(forger, sale, merchant, unknown)
     await testbed.psp.lift(fault)
-
-    card = fresh.card()
-    authorised = await alice.pay(account=account, capture=False, card=card)
-    (told,) = await testbed.psp.told(card)
-    expiry = told | {"id": f"op_{fresh.word(24)}", "type": "expiry"}
-    await _attack(forger, expiry, alice, authorised)
 
 
 async def _attack(
@@ -127,34 +147,46 @@ async def _attack(
     seen = [
         json.dumps({"id": id_, "operation": {**operation, **otherwise}}).encode()
         for otherwise in _OTHERWISE
+        if {**operation, **otherwise} != operation
     ]
     with probe("a notice that the PSP has signed, about nothing that was asked for"):
+        about_nothing = json.dumps({"id": id_, "operation": {**operation, **_NOTHING}}).encode()
         for replica in forger.testbed.replicas:
-            about_nothing = json.dumps({"id": id_, "operation": {**operation, **_NOTHING}})
-            await bring("psp", about_nothing.encode(), forger.testbed, forger.platform, replica)
+            await bring("psp", about_nothing, forger.testbed, forger.platform, replica)
+        payment = await merchant.payment(payment)
+    what = f"a notice of the {operation['type']} of a payment"
     for title, headers in forger.headers(notice, seen).items():
-        with probe(f"a notice of the {operation['type']} of a payment, with {title}"):
+        with probe(f"{what}, with {title}"):
             answers = [
                 await forger.send(notice, header, replica)
                 for header in headers
                 for replica in forger.testbed.replicas
             ]
-            now = await merchant.payment(payment)
-            if now.status != payment.status:
-                raise Vulnerable(
-                    f"{answers[-1]} with {title}: the payment, which was {payment.status}, is"
-                    f" {now.status} by a notice that the PSP has not sent.",
-                    _HINT,
-                )
+            await _unmoved(merchant, payment, f"{answers[-1]} with {title}")
             for answer in answers:
                 if not answer.refused:
                     raise Broken(f"{answer} with {title}; the contract asks for 401.", _HINT)
+    with probe(f"{what}, without a signature and in other spellings of the path"):
+        for path in _SPELT:
+            answer = await forger.platform.anonymous.post(path, content=notice)
+            await _unmoved(merchant, payment, f"{answer} without a signature")
+
+
+async def _unmoved(merchant: Merchant, payment: Payment, how: str) -> None:
+    """The payment is as it was."""
+    now = await merchant.payment(payment)
+    if now.status != payment.status:
+        raise Vulnerable(
+            f"{how}: the payment, which was {payment.status}, is {now.status} by a notice that the"
+            " PSP has not sent.",
+            _HINT,
+        )
 
 
 async def _reference(testbed: Testbed, card: str) -> str:
-    """What the service calls the sale that it asked the PSP for."""
-    for entry in await testbed.psp.journal(card):
+    """What the service calls the last operation that it asked the PSP for."""
+    for entry in reversed(await testbed.psp.journal(card)):
         reference = json.loads(entry.body or "{}").get("reference")
         if isinstance(reference, str):
             return reference
-    raise Broken("A sale was left open, and the PSP was not asked for it.")
+    raise Broken("A payment was left open, and the PSP was not asked for it.")
