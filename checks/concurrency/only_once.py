@@ -13,17 +13,14 @@ from checks.shapes import Account
 from checks.tenants import Merchant
 from checks.verdicts import Broken, Vulnerable
 
-#: An entry as an account shows it: its kind, and its signed amount in minor units.
-Posted = tuple[str, int]
-
 
 @dataclass(frozen=True, slots=True)
 class OnlyOnce:
     """An act on one object, such as the reversal of a transfer, in the words of a report.
 
-    ``state`` is what the object shows. ``accounts`` are the owner's that the act moves money of;
-    each is in ``books``, in which ``book`` notes the act. ``moved`` is the entry that it makes at
-    each account, whatever its kind.
+    ``state`` is what the object shows. ``moved`` are the owner's accounts that the act moves money
+    of, each with the amount (signed, minor units) of the entry that it makes there. ``book`` notes
+    the act in ``books``, where any are kept.
     """
 
     what: str

@@ -10,6 +10,7 @@ from checks.amounts import Money, money
 from checks.attachment import Testbed
 from checks.client import Answer
 from checks.gathering import all_of
+from checks.lists import of_list
 from checks.load.filling import Filled, fill
 from checks.load.sessions import reconnect
 from checks.load.tuples import Reader, RowsRead, reading
@@ -182,8 +183,7 @@ class _Measured:
 
     def _page(self, path: str) -> Send:
         async def send() -> Answer:
-            longest = f"{path}{'&' if '?' in path else '?'}limit=100"
-            answer = (await self.merchant.get(longest)).expect(200)
+            answer = (await self.merchant.get(of_list(path, limit=100))).expect(200)
             if len(answer.read(Page).data) < _OWN // 2:
                 raise Broken(f"{answer} without the rows that were made.")
             return answer

@@ -6,6 +6,7 @@ from checks import contract
 from checks.amounts import Money
 from checks.attachment import Testbed
 from checks.gathering import all_of
+from checks.lists import of_list
 from checks.load.filling import Filled, fill
 from checks.load.scans import Scans, watched
 from checks.probes import probe
@@ -106,18 +107,13 @@ async def _rows_of_pages(merchant: Merchant, testbed: Testbed) -> None:
                 )
 
 
-def _page(path: str, limit: int) -> str:
-    """The first rows of a list."""
-    return f"{path}{'&' if '?' in path else '?'}limit={limit}"
-
-
 async def _cost(
     merchant: Merchant, path: str, testbed: Testbed, *, limit: int, rows: int = 2
 ) -> SqlCount:
     """What one page costs on a replica that was not asked to fill the list of so many rows."""
     await merchant.get("/v1/accounts/acc_none", replica=_MEASURED, record=False)
     before = await testbed.count(_MEASURED)
-    answer = (await merchant.get(_page(path, limit), replica=_MEASURED)).expect(200)
+    answer = (await merchant.get(of_list(path, limit=limit), replica=_MEASURED)).expect(200)
     after = await testbed.count(_MEASURED)
     given = len(answer.read(Page).data)
     if given < min(rows, limit):
@@ -130,9 +126,9 @@ async def _inside_the_database(few: Filled, many: Filled, testbed: Testbed) -> N
 
     async def read(filled: Filled) -> None:
         for path in filled.lists().values():
-            answer = await filled.merchant.get(_page(path, 100))
+            answer = await filled.merchant.get(of_list(path, limit=100))
             if answer.failed:  # a connection that was ended beneath it
-                answer = await filled.merchant.get(_page(path, 100))
+                answer = await filled.merchant.get(of_list(path, limit=100))
             answer.expect(200)
 
     async with watched(testbed) as database:
