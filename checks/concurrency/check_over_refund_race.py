@@ -10,11 +10,9 @@ from checks.attachment import Psp, Testbed
 from checks.books import Books
 from checks.client import Answer
 from checks.contest import Contest, View, callers_of, posting, reading
-from checks.expectations import ambiguous
 from checks.fresh import Fresh
 from checks.judging import Judge
 from checks.lining_up import RACERS, contend
-from checks.probes import probe
 from checks.processor import effects
 from checks.registry import check
 from checks.settings import PATIENT_CLAIMS
@@ -92,30 +90,3 @@ async def refunds_never_exceed_the_capture(
         return Contest(requests, view, verify, agree, reading(alice, payee))
 
     await contend(testbed, prepare, "refund", Judge(_HINT))
-
-
-@check(
-    "over-refund-race",
-    needs=contract.refunds,
-    competencies=("db.transactions", "resilience.outside-calls"),
-)
-async def a_refund_without_an_outcome_counts(alice: Merchant, psp: Psp, fresh: Fresh) -> None:
-    """What a refund may have given back already cannot be refunded again."""
-    card, captured = fresh.card(), fresh.money(10_000, 90_000)
-    payment = await alice.pay(captured, await alice.funded(), card=card)
-    part = Money(captured.amount // 2 + fresh.number(1, 1000), "GBP")
-    body, path = {"amount": part.json()}, f"{payment.url}/refunds"
-    fault = await psp.fault("drop_after", "refund", token=card)
-    with probe("a refund that the PSP carries out without a word, and another") as attempt:
-        first = await alice.post(path, body, key=fresh.key())
-        if not ambiguous(first):
-            attempt.note("The outcome was said to be known: another check's matter.")
-        second = await alice.post(path, body, key=fresh.key())
-        await psp.lift(fault)
-        done = [item for item in effects(await psp.journal(card)) if item.type == "refund"]
-        if len(done) > 1:
-            raise Vulnerable(
-                f"{first} to a refund of {part}, and {second} to one more, on a capture of"
-                f" {captured}; the PSP carried out {len(done)}.",
-                _HINT,
-            )
