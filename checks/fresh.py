@@ -87,6 +87,15 @@ class Fresh:
             self.random.choice(_LETTERS if index % 4 == 0 else _TOKEN) for index in range(20)
         )
 
+    def card_number(self, length: int = 16) -> str:
+        """So many digits that pass the Luhn check, as a card's number does (ISO/IEC 7812)."""
+        first = {13: "4", 14: "36", 15: "37", 16: "4", 19: "6"}[length]
+        digits = [int(digit) for digit in first]
+        digits += [self.number(0, 9) for _ in range(length - len(digits) - 1)]
+        doubled = sum(sum(divmod(digit * 2, 10)) for digit in digits[::-1][::2])
+        check_digit = -(doubled + sum(digits[::-1][1::2])) % 10
+        return "".join(map(str, [*digits, check_digit]))
+
     def reference(self) -> str:
         """A reference as a merchant writes them."""
         return f"{self.word(3).upper()}-{self.number(1000, 99999)}"

