@@ -13,6 +13,7 @@ FaultKind = Literal[
     "slow",
     "hang",
     "hold",
+    "trickle",
     "drop_before",
     "drop_after",
     "status_before",
@@ -38,6 +39,7 @@ class Fault(BaseModel):
     - ``slow``: done at once, answered after ``seconds``.
     - ``hang``: never answered; done only with ``effect``. ``hold``: answered when let go; done
       before with ``effect``, otherwise only then.
+    - ``trickle``: done, and answered byte by byte, with ``seconds`` between two.
     - ``drop_before`` and ``drop_after``: the connection is closed without a reply, before or after
       the operation is done.
     - ``status_before`` and ``status_after``: answered with ``status`` and, where given, the

@@ -38,11 +38,15 @@ class Received:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What is sent back; ``body`` is JSON unless ``headers`` say another type."""
+    """What is sent back; ``body`` is JSON unless ``headers`` say another type.
+
+    ``pace`` is how many seconds pass between two bytes of the body.
+    """
 
     status: int
     body: str
     headers: Mapping[str, str] = field(default_factory=dict)
+    pace: float = 0.0
 
 
 #: Gives the answer to a request, or ``None`` to cut the connection without one.
@@ -138,14 +142,23 @@ class _Connection:
                 answer = await self._answer(received)
                 if answer is None:
                     return
-                self._writer.write(_write(self._http, answer))
-                await self._writer.drain()
+                await self._send(_write(self._http, answer), answer)
                 if self._http.our_state is h11.MUST_CLOSE:
                     return
                 self._http.start_next_cycle()
         finally:
             if self._ahead is not None:
                 self._ahead.cancel()
+
+    async def _send(self, data: bytes, answer: Answer) -> None:
+        """Send an answer, at its pace."""
+        head = len(data) - len(answer.body.encode()) if answer.pace else len(data)
+        self._writer.write(data[:head])
+        await self._writer.drain()
+        for place in range(head, len(data)):
+            await asyncio.sleep(answer.pace)
+            self._writer.write(data[place : place + 1])
+            await self._writer.drain()
 
     async def _answer(self, received: Received) -> Answer | None:
         """The handler's answer; ``None`` too if the client hangs up before there is one."""

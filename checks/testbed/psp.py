@@ -31,7 +31,7 @@ _PATHS: dict[str, Operation] = {
 }
 _DONE = frozenset(
     {
-        "slow", "drop_after", "status_after", "malformed_after",
+        "slow", "trickle", "drop_after", "status_after", "malformed_after",
         "wrong_amount", "wrong_currency", "wrong_id",
     }
 )  # fmt: skip
@@ -219,7 +219,9 @@ def _misleading(fault: Fault, operation: Operation, done: Answer | None) -> Answ
 
 
 def _altered(answer: Answer, fault: Fault) -> Answer:
-    """The same answer, but about something else than was asked."""
+    """The same answer, but about something else than was asked, or slower than anybody waits."""
+    if fault.kind == "trickle":
+        return replace(answer, pace=fault.seconds)
     told = json.loads(answer.body)
     if "id" not in told:
         return answer

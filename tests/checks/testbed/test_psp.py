@@ -129,11 +129,23 @@ async def test_unknown_authorisations_paths_and_bodies(client: httpx.AsyncClient
     assert (await client.post("/v1/authorisations", json=SALE)).status_code == 400
 
 
+async def test_a_reply_may_come_byte_by_byte(psp: Psp, client: httpx.AsyncClient) -> None:
+    psp.script(Fault(kind="trickle", token="tok_1", times=1, seconds=0.001))
+    headers = {"Idempotency-Key": "k"}
+    async with client.stream("POST", "/v1/authorisations", json=SALE, headers=headers) as reply:
+        chunks = [chunk async for chunk in reply.aiter_raw()]
+    assert len(chunks) > 3
+    told = json.loads(b"".join(chunks))
+    again = await client.post("/v1/authorisations", json=SALE, headers=headers)
+    assert again.json() == told
+
+
 @pytest.mark.parametrize(
     ("kind", "charged"),
     [
         ("drop_before", False),
         ("drop_after", True),
+        ("trickle", True),
         ("status_before", False),
         ("status_after", True),
         ("malformed_before", False),
