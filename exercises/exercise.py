@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 from typing import Annotated, Literal
 
+from jinja2 import Environment, StrictUndefined, TemplateError
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from exercises import places
 from exercises.bank import Bank, BankError, Flaw, Name, Variant, first_problem
-from exercises.tree import compose, reference_tree
+from exercises.forms import Choice, Form, seeded_forms
+from exercises.tree import ConflictError, compose, reference_tree
+
+#: The folder of an exercise, and of its kit, that holds what the brief comes with.
+ENCLOSED = "incident"
 
 
 class UnknownExerciseError(Exception):
@@ -32,16 +37,21 @@ class _Manifest(BaseModel):
     minutes: Annotated[int, Field(ge=10, le=24 * 60)]
     track: Literal["fastapi"]
     flaws: Annotated[list[Name], Field(min_length=1)]
-    #: Which of a flaw's inject patches is used; needed only where it has several.
-    inject: dict[Name, Name] = {}
+    #: Which of a flaw's inject patches may be used; needed only where it has several.
+    inject: dict[Name, Name | Annotated[list[Name], Field(min_length=1)]] = {}
+    #: Flaws that may stand in the place of one, in other forms.
+    instead: dict[Name, Annotated[list[Name], Field(min_length=1)]] = {}
+    #: What may stand for words of the brief, the first of each in form 0.
+    words: dict[Name, Annotated[list[str], Field(min_length=2)]] = {}
 
 
 @dataclass(frozen=True, slots=True)
 class Exercise:
     """What a candidate is asked to do; ``minutes`` is the time box.
 
-    ``flaws`` gives for each flaw, in the order of the manifest, the seeded form that stands in the
-    starter.
+    ``seed`` has chosen the form (``exercises.forms``). ``flaws`` gives for each flaw, in the order
+    of the manifest, the seeded form that stands in the starter. ``enclosed`` is what the brief
+    comes with, such as an incident's logs, by its path in the kit.
     """
 
     id: str
@@ -50,8 +60,10 @@ class Exercise:
     kind: Literal["repair"]
     minutes: int
     track: str
+    seed: int
     flaws: Mapping[str, Variant]
     brief: str
+    enclosed: Mapping[str, bytes]
 
     def starter(self) -> dict[str, bytes]:
         """The service that candidates receive: the reference with the exercise's flaws in it.
@@ -81,20 +93,26 @@ def require_exercise(name: str, folder: Path = places.EXERCISES) -> None:
         raise UnknownExerciseError(f"There is no exercise {name!r}; there are: {known}.")
 
 
-def load_exercise(name: str, bank: Bank, folder: Path = places.EXERCISES) -> Exercise:
-    """Reads one exercise; raises ``UnknownExerciseError`` or ``BankError``."""
+def load_exercise(
+    name: str, bank: Bank, folder: Path = places.EXERCISES, *, seed: int = 0
+) -> Exercise:
+    """Reads one exercise, in the form of a seed.
+
+    Raises ``UnknownExerciseError`` or ``BankError``.
+    """
     require_exercise(name, folder)
     manifest = _read_manifest(folder / name)
-    where = f"{name}/exercise.toml"
-    flaws = {id_: _known_flaw(bank, id_, where) for id_ in manifest.flaws}
-    if len(flaws) != len(manifest.flaws):
-        raise BankError(f"{where}: it names a flaw twice.")
-    for id_ in manifest.inject:
-        if id_ not in flaws:
-            raise BankError(f"{where}: inject names {id_!r}, which is not among its flaws.")
-    for one, other in combinations(flaws.values(), 2):
-        if one.id in other.exclusive or other.id in one.exclusive:
-            raise BankError(f"{where}: {one.id} and {other.id} cannot stand in one tree.")
+    track = reference_tree(manifest.track)
+
+    def stands(chosen: Sequence[Variant]) -> bool:
+        return not _apart(chosen, bank) and _composes(track, chosen)
+
+    try:
+        form = _choice(manifest, bank).form(seed, stands)
+    except LookupError as failure:
+        raise BankError(f"{name}/exercise.toml: no form of seed {seed} composes.") from failure
+    if apart := _apart(list(form.flaws.values()), bank):
+        raise BankError(f"{name}/exercise.toml: {apart} cannot stand in one tree.")
     return Exercise(
         id=manifest.id,
         title=manifest.title,
@@ -102,9 +120,50 @@ def load_exercise(name: str, bank: Bank, folder: Path = places.EXERCISES) -> Exe
         kind=manifest.kind,
         minutes=manifest.minutes,
         track=manifest.track,
-        flaws={id_: _seeded(flaw, manifest.inject, where) for id_, flaw in flaws.items()},
-        brief=_read_brief(folder / name),
+        seed=seed,
+        flaws=form.flaws,
+        brief=_brief(folder / name, form),
+        enclosed=_read_enclosed(folder / name),
     )
+
+
+def _choice(manifest: _Manifest, bank: Bank) -> Choice:
+    """What a manifest leaves open; raises ``BankError`` for what does not agree in it."""
+    where = f"{manifest.id}/exercise.toml"
+    places_ = [[id_, *manifest.instead.get(id_, [])] for id_ in manifest.flaws]
+    named = [id_ for place in places_ for id_ in place]
+    if len(set(named)) != len(named):
+        raise BankError(f"{where}: it names a flaw twice.")
+    for member, ids, known in (
+        ("inject", manifest.inject, named),
+        ("instead", manifest.instead, manifest.flaws),
+    ):
+        for id_ in ids:
+            if id_ not in known:
+                raise BankError(f"{where}: {member} names {id_!r}, which is not among its flaws.")
+
+    def seeded(id_: str) -> list[Variant]:
+        wanted = manifest.inject.get(id_, [])
+        names = [wanted] if isinstance(wanted, str) else wanted
+        return seeded_forms(_known_flaw(bank, id_, where), names, where)
+
+    return Choice([[seeded(id_) for id_ in place] for place in places_], manifest.words)
+
+
+def _apart(chosen: Sequence[Variant], bank: Bank) -> str:
+    """Two of these flaws that exclude each other, if there are any."""
+    for one, other in combinations((bank.flaw(variant.flaw) for variant in chosen), 2):
+        if one.id in other.exclusive or other.id in one.exclusive:
+            return f"{one.id} and {other.id}"
+    return ""
+
+
+def _composes(base: Mapping[str, bytes], chosen: Sequence[Variant]) -> bool:
+    try:
+        compose(base, [variant.patch() for variant in chosen])
+    except ConflictError:
+        return False
+    return True
 
 
 def _read_manifest(home: Path) -> _Manifest:
@@ -121,25 +180,32 @@ def _read_manifest(home: Path) -> _Manifest:
     return manifest
 
 
-def _read_brief(home: Path) -> str:
+def _brief(home: Path, form: Form) -> str:
+    """The brief of a form: a Jinja template that is given the words, and each flaw's form."""
+    name = f"{home.name}/brief.md"
     try:
-        return (home / "brief.md").read_text(encoding="utf-8")
+        text = (home / "brief.md").read_text(encoding="utf-8")
     except OSError as failure:
-        raise BankError(f"{home.name}/brief.md: there is none.") from failure
+        raise BankError(f"{name}: there is none.") from failure
+    pages = Environment(  # noqa: S701 - Markdown, by our own hand
+        undefined=StrictUndefined, keep_trailing_newline=True, trim_blocks=True, lstrip_blocks=True
+    )
+    seeded = {id_: variant.name for id_, variant in form.flaws.items()}
+    try:
+        return pages.from_string(text).render(flaws=seeded, **form.words)
+    except TemplateError as failure:
+        raise BankError(f"{name}: {failure}.") from failure
+
+
+def _read_enclosed(home: Path) -> dict[str, bytes]:
+    return {
+        path.relative_to(home).as_posix(): path.read_bytes()
+        for path in sorted((home / ENCLOSED).rglob("*"))
+        if path.is_file()
+    }
 
 
 def _known_flaw(bank: Bank, flaw: str, where: str) -> Flaw:
     if flaw not in bank.flaws:
         raise BankError(f"{where}: there is no flaw {flaw!r}.")
     return bank.flaws[flaw]
-
-
-def _seeded(flaw: Flaw, wanted: Mapping[str, str], where: str) -> Variant:
-    name = wanted.get(flaw.id)
-    if name is None:
-        if len(flaw.inject) > 1:
-            raise BankError(f"{where}: {flaw.id} has several seeded forms, and none is chosen.")
-        return next(iter(flaw.inject.values()))
-    if name not in flaw.inject:
-        raise BankError(f"{where}: {flaw.id} has no seeded form {name!r}.")
-    return flaw.inject[name]

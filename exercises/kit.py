@@ -19,13 +19,20 @@ BRIEF = "BRIEF.md"
 MANIFEST = "kit.toml"
 GITIGNORE = ".gitignore"
 CONTRACT_FILES = ("CONTRACT.md", "openapi.yaml")
-#: What a kit holds besides the service; no part of a submission's difference from the starter.
+#: What every kit holds besides the service.
 KIT_FILES = frozenset({BRIEF, MANIFEST, GITIGNORE, *CONTRACT_FILES})
 
 #: Git leaves aside what a hand-in leaves aside: environments, caches, editors' folders.
 _GITIGNORE = "".join(f"{name}\n" for name in LEAVINGS if name != ".git")
 
-#: The one commit of every kit is the same whoever makes it, and whenever.
+#: Whoever publishes it anyway has read this.
+_PLEA = """
+---
+
+Others are to work on this too: please publish neither the brief nor the service. {canary}
+"""
+
+#: The one commit of a kit is the same whenever it is made.
 _AUTHOR = {
     "GIT_AUTHOR_NAME": "Payments team",
     "GIT_AUTHOR_EMAIL": "payments@example.com",
@@ -43,14 +50,18 @@ class KitError(Exception):
 
 
 class Kit(BaseModel):
-    """``kit.toml``: which exercise a folder was made for. It says nothing about the flaws."""
+    """``kit.toml``: which exercise a folder was made for, in the form of which seed.
+
+    It says nothing about the flaws.
+    """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     exercise: Annotated[str, Field(max_length=100)]
     track: Annotated[str, Field(max_length=100)] = "fastapi"
-    seed: Annotated[int, Field(ge=0)] = 0
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
     assay: Annotated[str, Field(max_length=100)] = ""
+    canary: Annotated[str, Field(max_length=3000)] = ""
 
     def to_toml(self) -> str:
         """The text of ``kit.toml``."""
@@ -60,14 +71,26 @@ class Kit(BaseModel):
             f'track = "{self.track}"\n'
             f"seed = {self.seed}\n"
             f'assay = "{self.assay}"\n'
+            f'canary = "{self.canary}"\n'
         )
 
 
-def kit_tree(exercise: Exercise, seed: int, version: str) -> dict[str, bytes]:
-    """Every file of the kit: the starter, and beside it what ``KIT_FILES`` names."""
-    tree = exercise.starter()
-    kit = Kit(exercise=exercise.id, track=exercise.track, seed=seed, assay=version)
-    tree[BRIEF] = exercise.brief.encode()
+def beside_the_service(exercise: Exercise) -> frozenset[str]:
+    """The paths of a kit that are no part of a submission's difference from the starter."""
+    return KIT_FILES | exercise.enclosed.keys()
+
+
+def kit_tree(exercise: Exercise, version: str, canary: str) -> dict[str, bytes]:
+    """Every file of the kit: the starter, and what is beside it."""
+    tree = {**exercise.starter(), **exercise.enclosed}
+    kit = Kit(
+        exercise=exercise.id,
+        track=exercise.track,
+        seed=exercise.seed,
+        assay=version,
+        canary=canary,
+    )
+    tree[BRIEF] = f"{exercise.brief}{_PLEA.format(canary=canary)}".encode()
     tree[MANIFEST] = kit.to_toml().encode()
     tree[GITIGNORE] = _GITIGNORE.encode()
     for name in CONTRACT_FILES:
@@ -75,8 +98,10 @@ def kit_tree(exercise: Exercise, seed: int, version: str) -> dict[str, bytes]:
     return tree
 
 
-def write_kit(exercise: Exercise, folder: Path, seed: int, version: str) -> None:
+def write_kit(exercise: Exercise, folder: Path, version: str, canary: str) -> None:
     """Writes the kit into a new or empty folder, as a git repository of one commit.
+
+    ``canary`` tells which kit it is (``exercises.canary``).
 
     Raises ``KitError`` where the folder is taken or git is missing.
     """
@@ -88,7 +113,7 @@ def write_kit(exercise: Exercise, folder: Path, seed: int, version: str) -> None
     try:
         if folder.is_dir() and any(folder.iterdir()):
             raise KitError(f"{folder} is not empty: name a new or an empty folder.")
-        write_tree(kit_tree(exercise, seed, version), folder)
+        write_tree(kit_tree(exercise, version, canary), folder)
     except OSError as failure:
         raise KitError(f"{folder} cannot be written: {failure.strerror}.") from failure
     _commit(git, folder, exercise.title)

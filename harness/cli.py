@@ -92,12 +92,27 @@ def list_(
 def start(
     exercise: Annotated[str, typer.Argument(help="An exercise's id.", callback=spelt("exercise"))],
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A new or empty folder.")],
-    seed: Annotated[int, typer.Option(min=0, help="Recorded in the kit.")] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, help="Which of the exercise's forms; 0 is the usual one.")
+    ] = 0,
+    to: Annotated[
+        str, typer.Option(help="Whom it is handed to: 'assay trace' can tell it from the kit.")
+    ] = "",
 ) -> None:
     """Write a kit: service, brief and contract, in a git repository."""
     from harness import start as command
 
-    _finish(lambda: command.start(exercise, folder, seed))
+    _finish(lambda: command.start(exercise, folder, seed, to))
+
+
+@app.command(epilog="Example: assay trace leaked.md")
+def trace(
+    text: Annotated[str, typer.Argument(metavar="FILE", help="A file; - is standard input.")],
+) -> None:
+    """Tell which kit a text has got out of."""
+    from harness import trace as command
+
+    _finish(lambda: command.trace(text))
 
 
 @app.command(epilog="Example: assay check --only payment-idor --watch")
@@ -120,6 +135,9 @@ def grade(
     submission: Annotated[Path, typer.Argument(help="A folder, git repository or archive.")],
     *,
     exercise: ExerciseName,
+    form: Annotated[
+        int | None, typer.Option(min=0, help="The form that was handed out; else its kit says it.")
+    ] = None,
     role: Annotated[list[str] | None, Role] = None,
     out: Annotated[Path, typer.Option(help=f"Where evidence and reports go: {REPLACED}")] = Path(
         "assay-out"
@@ -135,6 +153,7 @@ def grade(
     request = command.Request(
         submission=submission,
         exercise=exercise,
+        form=form,
         roles=tuple(dict.fromkeys(role or ())),
         out=out,
         seed=seed,

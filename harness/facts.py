@@ -8,28 +8,28 @@ from checks.evidence import CheckVerdict, ExerciseFacts, FlawFacts, Lesson, Subm
 from checks.registry import Declaration
 from exercises.bank import Bank, BankError, Flaw, Variant
 from exercises.exercise import Exercise
-from exercises.kit import KIT_FILES
+from exercises.kit import beside_the_service
 from exercises.tree import compose, reference_tree
 from harness.difference import difference
 from harness.submission import Submission
 
 
-def exercise_facts(exercise: Exercise, submission: Submission) -> ExerciseFacts:
-    """The exercise, and the form that the submission's kit was handed out in."""
-    kit = submission.kit
+def exercise_facts(exercise: Exercise) -> ExerciseFacts:
+    """The exercise, in the form that is graded."""
     return ExerciseFacts(
         id=exercise.id,
         title=exercise.title,
         kind=exercise.kind,
         minutes=exercise.minutes,
         track=exercise.track,
-        form=kit.seed if kit is not None and kit.exercise == exercise.id else 0,
+        form=exercise.seed,
     )
 
 
 async def submission_facts(exercise: Exercise, submission: Submission) -> SubmissionFacts:
     """The submission by content, and how it differs from the starter."""
-    theirs = {path: data for path, data in submission.tree.items() if path not in KIT_FILES}
+    kits = beside_the_service(exercise)
+    theirs = {path: data for path, data in submission.tree.items() if path not in kits}
     diff, cut = await difference(exercise.starter(), theirs)
     return SubmissionFacts(
         name=submission.name,

@@ -27,9 +27,11 @@ from checks.testbed.errors import SubmissionError
 from checks.testbed.testbed import Host
 from checks.testbed.testbed import Submission as Prepared
 from exercises.bank import Bank, load_bank
+from exercises.canary import opened
 from exercises.exercise import Exercise, load_exercise, require_exercise
 from exercises.tree import write_tree
 from harness import endings, facts
+from harness.canary_key import read_key
 from harness.errors import DONE
 from harness.load import compare
 from harness.loop import run
@@ -48,10 +50,11 @@ Load = Literal["off", "quick", "full"]
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What was asked of ``assay grade``."""
+    """What was asked of ``assay grade``; without a ``form`` what the kit says counts."""
 
     submission: Path
     exercise: str
+    form: int | None
     roles: tuple[str, ...]
     out: Path
     seed: int | None
@@ -96,7 +99,7 @@ def grade(request: Request, *, as_json: bool) -> int:
     bank = load_bank()
     grading = Grading(
         submission=submission,
-        exercise=load_exercise(request.exercise, bank),
+        exercise=load_exercise(request.exercise, bank, seed=form_of(request, submission)),
         bank=bank,
         seed=fresh_seed() if request.seed is None else request.seed,
         load=request.load,
@@ -131,7 +134,7 @@ async def evaluate(host: Host, grading: Grading, progress: Progress) -> Evidence
         await asyncio.gather(beside, return_exceptions=True)
     return Evidence(
         exercise=grading.exercise.id,
-        exercise_facts=facts.exercise_facts(grading.exercise, grading.submission),
+        exercise_facts=facts.exercise_facts(grading.exercise),
         submission=submission,
         seed=grading.seed,
         started=started,
@@ -212,9 +215,25 @@ async def _beside(
     return submission, tuple(flaws), static
 
 
+def form_of(request: Request, submission: Submission) -> int:
+    """The form that was handed out: as whoever grades says, or the kit's canary, or its manifest.
+
+    A canary counts that our own key has sealed: the manifest is the candidate's to change.
+    """
+    kit = submission.kit
+    if request.form is not None or kit is None:
+        return request.form or 0
+    key = read_key()
+    handed = opened(kit.canary, key) if key is not None else None
+    found = kit if handed is None else handed
+    return found.seed if found.exercise == request.exercise else 0
+
+
 def _warn_of_another_kit(grading: Grading, progress: Progress) -> None:
-    kit = grading.submission.kit
-    if kit is not None and kit.exercise != grading.exercise.id:
-        progress.line(
-            f"Mind: its kit.toml says {kit.exercise!r}; it is graded as {grading.exercise.id!r}."
-        )
+    kit, exercise = grading.submission.kit, grading.exercise
+    if kit is None:
+        return
+    if kit.exercise != exercise.id:
+        progress.line(f"Mind: its kit.toml says {kit.exercise!r}; it is graded as {exercise.id!r}.")
+    elif kit.seed != exercise.seed:
+        progress.line(f"Mind: its kit.toml says form {kit.seed}; it is graded as {exercise.seed}.")

@@ -196,7 +196,7 @@ def _flaws_of(submission: Submission) -> tuple[str, ...] | None:
     kit = submission.kit
     if kit is None:
         return None
-    return tuple(load_exercise(kit.exercise, load_bank()).flaws)
+    return tuple(load_exercise(kit.exercise, load_bank(), seed=kit.seed).flaws)
 
 
 def _bar(held: int, total: int, width: int = 40) -> Text:

@@ -10,17 +10,23 @@ from pathlib import Path
 from rich.console import Console
 
 from exercises.bank import load_bank
+from exercises.canary import Handed, sealed
 from exercises.exercise import load_exercise, require_exercise
 from exercises.kit import write_kit
+from harness.canary_key import require_key
 from harness.errors import DONE
 from harness.version import assay_version
 
 
-def start(name: str, folder: Path, seed: int) -> int:
-    """Writes the kit of an exercise; raises ``UnknownExerciseError`` or ``KitError``."""
+def start(name: str, folder: Path, seed: int, to: str) -> int:
+    """Writes the kit of an exercise, in the form of a seed, that is handed ``to`` somebody.
+
+    Raises ``UnknownExerciseError``, ``KitError`` or ``UsageError``.
+    """
     require_exercise(name)
-    exercise = load_exercise(name, load_bank())
-    write_kit(exercise, folder, seed, assay_version())
+    exercise = load_exercise(name, load_bank(), seed=seed)
+    canary = sealed(Handed(exercise=name, seed=seed, to=to), require_key())
+    write_kit(exercise, folder, assay_version(), canary)
     console = Console(highlight=False, markup=False, soft_wrap=True)
     console.print(f"{exercise.title}: {exercise.minutes} minutes. Your kit is in {folder}.")
     brief = folder / "BRIEF.md"

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from exercises import places
 from exercises.bank import BankError, load_bank
 from exercises.exercise import UnknownExerciseError, exercise_ids, load_exercise
 from exercises.tree import compose, reference_tree
@@ -87,10 +86,3 @@ def test_putting_a_submission_together_is_quick() -> None:
     began = time.perf_counter()
     exercise.starter()
     assert time.perf_counter() - began < 0.5
-
-
-def test_the_briefs_name_no_flaw() -> None:
-    flaws = {path.name for path in places.FLAWS.iterdir()}
-    for name in exercise_ids():
-        brief = (places.EXERCISES / name / "brief.md").read_text()
-        assert not [flaw for flaw in flaws if flaw in brief]

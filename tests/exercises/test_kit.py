@@ -9,8 +9,19 @@ import pytest
 
 from exercises.bank import load_bank
 from exercises.exercise import Exercise, exercise_ids, load_exercise
-from exercises.kit import GITIGNORE, KIT_FILES, Kit, KitError, kit_tree, read_kit, write_kit
+from exercises.kit import (
+    GITIGNORE,
+    KIT_FILES,
+    Kit,
+    KitError,
+    beside_the_service,
+    kit_tree,
+    read_kit,
+    write_kit,
+)
 from exercises.tree import read_tree
+
+CANARY = "assay-canary-for-the-tests"
 
 
 @pytest.fixture
@@ -27,23 +38,36 @@ def git(folder: Path, *arguments: str) -> str:
 
 def test_a_kit_is_a_clean_repository_of_one_commit(exercise: Exercise, tmp_path: Path) -> None:
     folder = tmp_path / "kit"
-    write_kit(exercise, folder, seed=7, version="1.2.3")
+    write_kit(exercise, folder, version="1.2.3", canary=CANARY)
     assert set(read_tree(folder)) == {
         *("app.py", "assay.toml", "BRIEF.md", "CONTRACT.md", "openapi.yaml"),
         *("kit.toml", ".gitignore"),
     }
     assert git(folder, "rev-list", "--count", "--all") == "1"
     assert git(folder, "status", "--porcelain") == ""
-    assert read_kit(read_tree(folder)) == Kit(exercise="small", seed=7, assay="1.2.3")
+    assert read_kit(read_tree(folder)) == Kit(
+        exercise="small", seed=0, assay="1.2.3", canary=CANARY
+    )
+
+
+def test_a_kit_says_which_it_is(exercise: Exercise) -> None:
+    tree = kit_tree(exercise, "1", CANARY)
+    assert tree["BRIEF.md"].decode() == (
+        "# Mend it\n\n---\n\nOthers are to work on this too: please publish neither the brief nor"
+        f" the service. {CANARY}\n"
+    )
+    kit = read_kit(tree)
+    assert kit is not None
+    assert kit.canary == CANARY
 
 
 def test_two_kits_are_one_commit(
     exercise: Exercise, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write_kit(exercise, tmp_path / "one", seed=7, version="1")
+    write_kit(exercise, tmp_path / "one", version="1", canary=CANARY)
     monkeypatch.setenv("GIT_AUTHOR_NAME", "Somebody")
     monkeypatch.setenv("GIT_DIR", str(tmp_path / "elsewhere"))
-    write_kit(exercise, tmp_path / "other", seed=7, version="1")
+    write_kit(exercise, tmp_path / "other", version="1", canary=CANARY)
     monkeypatch.undo()
     one, other = (git(tmp_path / name, "rev-parse", "HEAD") for name in ("one", "other"))
     assert one == other
@@ -52,7 +76,7 @@ def test_two_kits_are_one_commit(
 
 def test_a_kit_holds_no_answer(exercise: Exercise, tmp_path: Path) -> None:
     folder = tmp_path / "kit"
-    write_kit(exercise, folder, seed=0, version="1")
+    write_kit(exercise, folder, version="1", canary=CANARY)
     everything = b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
     for answer in (b"line 2\n", b"line 6\n", b"reference", b"guard is gone"):
         assert answer not in everything, answer
@@ -60,7 +84,7 @@ def test_a_kit_holds_no_answer(exercise: Exercise, tmp_path: Path) -> None:
 
 def test_git_leaves_aside_what_a_hand_in_leaves_aside(exercise: Exercise, tmp_path: Path) -> None:
     folder = tmp_path / "kit"
-    write_kit(exercise, folder, seed=0, version="1")
+    write_kit(exercise, folder, version="1", canary=CANARY)
     for left in (".venv/pyvenv.cfg", "pkg/__pycache__/app.pyc", ".pytest_cache/x", "assay-out/x"):
         (folder / left).parent.mkdir(parents=True)
         (folder / left).write_text("leaving")
@@ -70,7 +94,7 @@ def test_git_leaves_aside_what_a_hand_in_leaves_aside(exercise: Exercise, tmp_pa
 
 
 def test_a_kit_is_its_starter_and_the_kit_files(exercise: Exercise) -> None:
-    tree = kit_tree(exercise, 0, "1")
+    tree = kit_tree(exercise, "1", CANARY)
     assert set(tree) >= {*KIT_FILES, GITIGNORE}
     assert {path: tree[path] for path in tree if path not in KIT_FILES} == exercise.starter()
 
@@ -78,8 +102,9 @@ def test_a_kit_is_its_starter_and_the_kit_files(exercise: Exercise) -> None:
 @pytest.mark.parametrize("name", exercise_ids())
 def test_what_a_real_kit_says_of_itself_is_true(name: str) -> None:
     exercise = load_exercise(name, load_bank())
-    tree = kit_tree(exercise, 0, "1")
-    assert {path: tree[path] for path in tree if path not in KIT_FILES} == exercise.starter()
+    tree = kit_tree(exercise, "1", CANARY)
+    kits = beside_the_service(exercise)
+    assert {path: tree[path] for path in tree if path not in kits} == exercise.starter()
     assert [path for path in tree if path.startswith("tests/")] == ["tests/conftest.py"]
     assert "testkit/psp.py" in tree
     assert not [path for path in tree if path.startswith(("testkit/model/", "testkit/edges/"))]
@@ -88,17 +113,27 @@ def test_what_a_real_kit_says_of_itself_is_true(name: str) -> None:
     assert headings == ["# Payments", "## Run it", "## Test it", "## Find your way"]
 
 
+def test_what_the_brief_comes_with_is_in_the_kit(bank_folder: Path, exercises_folder: Path) -> None:
+    logs = exercises_folder / "small" / "incident" / "logs"
+    logs.mkdir(parents=True)
+    (logs / "web.log").write_text("{}\n")
+    exercise = load_exercise("small", load_bank(bank_folder), exercises_folder)
+    assert kit_tree(exercise, "1", CANARY)["incident/logs/web.log"] == b"{}\n"
+    assert "incident/logs/web.log" not in exercise.starter()
+    assert "incident/logs/web.log" in beside_the_service(exercise)
+
+
 def test_a_folder_in_use_is_left_alone(exercise: Exercise, tmp_path: Path) -> None:
     taken = tmp_path / "taken"
     taken.mkdir()
     (taken / "mine.txt").write_text("mine")
     with pytest.raises(KitError, match="is not empty: name a new or an empty folder"):
-        write_kit(exercise, taken, seed=0, version="1")
+        write_kit(exercise, taken, version="1", canary=CANARY)
     assert [path.name for path in taken.iterdir()] == ["mine.txt"]
     with pytest.raises(KitError, match="is a file"):
-        write_kit(exercise, taken / "mine.txt", seed=0, version="1")
+        write_kit(exercise, taken / "mine.txt", version="1", canary=CANARY)
     (tmp_path / "empty").mkdir()
-    write_kit(exercise, tmp_path / "empty", seed=0, version="1")
+    write_kit(exercise, tmp_path / "empty", version="1", canary=CANARY)
 
 
 @pytest.mark.parametrize("text", [b"\xff", b"exercise = [", b"exercise = 3\n", b"seed = 1\n"])

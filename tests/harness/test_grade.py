@@ -41,8 +41,10 @@ def exercise(bank: Bank) -> Exercise:
         kind="repair",
         minutes=10,
         track="fastapi",
+        seed=0,
         flaws={FLAW: seeded},
         brief="# Mend it\n",
+        enclosed={},
     )
 
 
