@@ -177,6 +177,8 @@ def test_lists_for_a_script() -> None:
         "card-payments": 90,
         "merchant-api": 90,
         "payouts": 90,
+        "month-end": 90,
+        "double-charge": 60,
         "full-service": 360,
     }
     flaws = json.loads(assay("list", "flaws", "--json").stdout)
