@@ -26,7 +26,7 @@ from checks.registry import check
 from checks.settings import PATIENT_CLAIMS
 from checks.shapes import Account, Payout
 from checks.tenants import Merchant
-from checks.verdicts import Broken, Vulnerable
+from checks.verdicts import Broken, NotReached, Vulnerable
 
 _HINT = (
     "Say the same to the bank under the same key, the payout's, however often it is said and by"
@@ -44,6 +44,9 @@ _SILENT: dict[str, dict[str, Any]] = {
 
 #: Questions to a bank that finds nothing after which a service has had its chance to send again.
 _ASKED = 2
+
+#: Where it is charged that a payout without an outcome is not left open.
+_OPEN = "resilience/what_the_bank_leaves_open_stays_held"
 
 _PAUSE = 0.2
 
@@ -107,7 +110,11 @@ async def _asked_again(desk: Desk, account: Account, what: str, how: dict[str, A
         await bank.conduct(payee, **how)
         await desk.approve(payout)
         await _pressed(desk, payout)
-        await desk.reached(payout, "unknown")
+        found = await desk.reached(payout, "unknown", "rejected", "failed")
+        if found.status != "unknown":
+            await bank.conduct(payee)
+            because = f"A payout that the bank did not answer for is {found.status}."
+            raise NotReached(because, _OPEN)
         await bank.conduct(payee, hidden=True)
         await _synced(desk, payout, "unknown", _ASKED)
         made = _payments(await bank.journal(payee))
