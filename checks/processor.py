@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from checks.evidence import JournalEntry
 
@@ -22,6 +23,21 @@ class Effect:
 def effects(journal: Iterable[JournalEntry]) -> list[Effect]:
     """The operations that the PSP carried out, in order."""
     return [_effect(entry) for entry in journal if entry.effect]
+
+
+def last_reference(journal: Iterable[JournalEntry]) -> str | None:
+    """What the service calls the last operation that it asked for, if it asked for any."""
+    bodies = [_members(entry.body) for entry in journal]
+    references = [body["reference"] for body in bodies if isinstance(body.get("reference"), str)]
+    return references[-1] if references else None
+
+
+def _members(body: str) -> dict[str, Any]:
+    try:
+        value = json.loads(body)
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}
 
 
 def _effect(entry: JournalEntry) -> Effect:

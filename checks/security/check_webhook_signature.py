@@ -14,6 +14,7 @@ from checks.client import Answer
 from checks.fresh import Fresh
 from checks.notices import bring, left_open, post_notice, psp_notice, signature
 from checks.probes import probe
+from checks.processor import last_reference
 from checks.registry import check
 from checks.shapes import Payment
 from checks.tenants import Merchant, Platform, payment_body
@@ -185,8 +186,7 @@ async def _unmoved(merchant: Merchant, payment: Payment, how: str) -> None:
 
 async def _reference(testbed: Testbed, card: str) -> str:
     """What the service calls the last operation that it asked the PSP for."""
-    for entry in reversed(await testbed.psp.journal(card)):
-        reference = json.loads(entry.body or "{}").get("reference")
-        if isinstance(reference, str):
-            return reference
-    raise Broken("A payment was left open, and the PSP was not asked for it.")
+    reference = last_reference(await testbed.psp.journal(card))
+    if reference is None:
+        raise Broken("A payment was left open, and the PSP was not asked for it.")
+    return reference
