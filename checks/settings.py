@@ -16,6 +16,9 @@ LASTING_QUOTES = {**PATIENT_CLAIMS, "QUOTE_TTL_SECONDS": "3600"}
 #: As on the shared testbed, whose worker has no part in what is looked at.
 NO_WORKER = {**PATIENT_CLAIMS, "RECONCILE_INTERVAL_SECONDS": "60"}
 
+#: The same, and what the PSP does not answer is soon left open.
+ONE_ATTEMPT = {**NO_WORKER, "BREAKER_FAILURES": "1000", "PSP_MAX_ATTEMPTS": "1"}
+
 #: Short enough that a PSP which hangs is given up quickly; faults do not open the breaker.
 IMPATIENT_CALLS = {
     "PSP_DEADLINE_SECONDS": "1",
