@@ -19,6 +19,9 @@ NO_WORKER = {**PATIENT_CLAIMS, "RECONCILE_INTERVAL_SECONDS": "60"}
 #: The same, and what the PSP does not answer is soon left open.
 ONE_ATTEMPT = {**NO_WORKER, "BREAKER_FAILURES": "1000", "PSP_MAX_ATTEMPTS": "1"}
 
+#: Fees of ten per cent: every tenth amount's is a tie, of odd amounts and of broken pounds too.
+TENTHS = {**PATIENT_CLAIMS, "FEE_BPS": "1000", "QUOTE_FEE_BPS": "1000"}
+
 #: Short enough that a PSP which hangs is given up quickly; faults do not open the breaker.
 IMPATIENT_CALLS = {
     "PSP_DEADLINE_SECONDS": "1",

@@ -45,12 +45,12 @@ async def a_sale_is_captured_and_credited(alice: Merchant, psp: Psp, fresh: Fres
 
 
 @check(needs=contract.sales, competencies=("money.arithmetic",))
-async def a_fee_is_rounded_half_to_even(alice: Merchant) -> None:
-    """The fee on a capture is rounded half to even, and the account gets exactly the rest."""
+async def a_fee_is_rounded_to_the_nearest_penny(alice: Merchant, fresh: Fresh) -> None:
+    """The fee on a capture is rounded, to nothing too, and the account gets the rest."""
     books = Books()
     account = books.open(alice, await alice.open_account())
-    for minor in (100, 300, 500, 33, 34, 1_100):
-        amount = Money(minor, "GBP")
+    rounded = [fresh.money(low, low + 66) for low in (34, 101, 1_001, 90_001)]
+    for amount in (Money(1, "GBP"), Money(33, "GBP"), Money(34, "GBP"), *rounded):
         expect_payment(await alice.pay(amount, account), "captured", amount)
         books.capture(account, amount)
     await books.agree()
