@@ -48,12 +48,12 @@ _TRADES = [
 ]
 
 
-#: Currencies whose minor units have no, two and three digits.
-_CURRENCIES = (
-    ("JPY", "KRW", "ISK"),
-    ("EUR", "USD", "CHF", "SEK", "PLN", "AUD", "CAD", "CZK"),
-    ("KWD", "BHD", "OMR", "JOD", "TND"),
-)
+#: Currencies by the digits of their minor units.
+_CURRENCIES = {
+    0: ("JPY", "KRW", "ISK"),
+    2: ("EUR", "USD", "CHF", "SEK", "PLN", "AUD", "CAD", "CZK"),
+    3: ("KWD", "BHD", "OMR", "JOD", "TND"),
+}
 
 #: Others, for what is told of a pair to one check and to no other.
 _SCRIPTED = ("NOK", "DKK", "HUF", "MXN", "THB", "TRY", "ZAR", "VND")
@@ -110,9 +110,16 @@ class Fresh:
         return self.random.randint(low, high)
 
     def pair(self) -> tuple[str, str]:
-        """Two currencies whose minor units have other digits; none is the pound."""
-        first, second = self.random.sample(_CURRENCIES, 2)
-        return self.random.choice(first), self.random.choice(second)
+        """Two currencies whose minor units have two digits; none is the pound.
+
+        How the digits of others are minded is one check's matter, and no other's.
+        """
+        first, second = self.random.sample(_CURRENCIES[2], 2)
+        return first, second
+
+    def currency(self, digits: int) -> str:
+        """A currency whose minor unit has so many digits; it is not the pound."""
+        return self.random.choice(_CURRENCIES[digits])
 
     def scripted_pair(self) -> tuple[str, str]:
         """Two currencies whose rate a check may have told falsely on a shared testbed.

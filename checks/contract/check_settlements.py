@@ -50,7 +50,7 @@ _SKILLS = ("money.ledger", "resilience.outside-calls")
 async def a_clean_day_has_no_differences(
     alice: Merchant, platform: Platform, psp: Psp, fresh: Fresh
 ) -> None:
-    """What the PSP moved as the books have it is no difference, in any currency."""
+    """What the PSP moved as the books have it is no difference, in several currencies."""
     books, cards = Books(), [fresh.card() for _ in range(4)]
     part = fresh.money(100, 5_000)
     for card, currency in zip(cards, ("GBP", *fresh.pair()), strict=False):
@@ -243,8 +243,7 @@ def _own_day(fresh: Fresh, year: int) -> str:
 
 def _misread(fresh: Fresh, currency: str) -> Money:
     """An amount whose decimal string is another one if it is read as a binary fraction."""
-    scale = 10 ** exponent(currency)
     while True:
         amount = fresh.money(10_000, 900_000, currency)
-        if scale == 1 or int(float(amount.decimal) * scale) != amount.amount:
+        if int(float(amount.decimal) * 10 ** exponent(currency)) != amount.amount:
             return amount

@@ -5,6 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from checks.amounts import exponent
 from checks.fresh import Fresh
 
 seeds = st.integers(0, 10**6)
@@ -21,6 +22,15 @@ def test_a_pair_that_is_told_falsely_is_nobody_elses(seed: int, other: int) -> N
     scripted = Fresh(seed, "contract/one").scripted_pair()
     assert scripted[0] != scripted[1]
     assert not {*scripted} & {*Fresh(other, "contract/another").pair()}
+
+
+@given(seeds, st.sampled_from([0, 2, 3]))
+def test_a_currency_has_the_digits_that_are_asked_for(seed: int, digits: int) -> None:
+    fresh = Fresh(seed, "a/check")
+    assert exponent(fresh.currency(digits)) == digits
+    first, second = fresh.pair()
+    assert first != second
+    assert {exponent(first), exponent(second)} == {2}
 
 
 @given(seeds)
