@@ -16,12 +16,13 @@ from checks.losers import seen
 from checks.processor import effects
 from checks.shapes import Account, Entry, Page, Payment, Refund
 from checks.tenants import FUNDS, Merchant, payment_body
+from checks.testbed.faults import Operation
 
 #: Entries among which an operation's own is looked for: it is one of the latest.
 _LATEST = 40
 
 #: The PSP's operations, by its own words.
-KINDS = ("sale", "authorisation", "capture", "void", "refund")
+KINDS: tuple[Operation, ...] = ("sale", "authorisation", "capture", "void", "refund")
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,7 +60,7 @@ async def a_crash_has_no_second_effect(
     """Wherever the power is cut, a retry with the same key brings the one effect about."""
     spared = alice.on(testbed.replicas[-1])
     till = await Till.open(spared, psp, fresh)
-    cuts = {kind: await possible_cuts(kind, till, testbed) for kind in KINDS}
+    cuts: dict[str, list[Cut]] = {kind: await possible_cuts(kind, till, testbed) for kind in KINDS}
     if (wanted := again.wanted()) is not None:
         cuts = {wanted.what: [wanted.schedule.cut]} if wanted.schedule.cut else {}
     async with Outages.on(testbed, reading(alice, till.account)) as outages:
