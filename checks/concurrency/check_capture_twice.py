@@ -66,12 +66,19 @@ async def a_capture_without_an_outcome_counts(alice: Merchant, psp: Psp, fresh: 
         first = await alice.post(path, {}, key=fresh.key())
         if not ambiguous(first):
             attempt.note("The outcome was said to be known: another check's matter.")
+        before = await _captures(psp, card)
         second = await alice.post(path, {}, key=fresh.key())
         await psp.lift(fault)
-        done = [item for item in effects(await psp.journal(card)) if item.type == "capture"]
-        if len(done) > 1:
+        done = await _captures(psp, card)
+        # What the first one's retries came to is another check's matter.
+        if done > max(before, 1):
             raise Vulnerable(
-                f"{first} to a capture of {authorised}, and {second} to one more; the PSP carried"
-                f" out {len(done)}.",
+                f"{first} to a capture of {authorised}, and {second} to one more; the PSP had"
+                f" carried out {before}, and then {done}.",
                 HINT,
             )
+
+
+async def _captures(psp: Psp, card: str) -> int:
+    """How many captures the PSP has carried out on a card."""
+    return sum(effect.type == "capture" for effect in effects(await psp.journal(card)))

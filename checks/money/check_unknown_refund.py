@@ -13,7 +13,7 @@ from checks.client import Answer
 from checks.expectations import ambiguous, expect_problem
 from checks.fresh import Fresh
 from checks.probes import probe
-from checks.processor import effects
+from checks.processor import Effect, effects
 from checks.registry import check
 from checks.shapes import Payment
 from checks.tenants import Merchant, transfer_body
@@ -80,10 +80,13 @@ async def a_refund_without_an_outcome_counts(
         payment = await alice.pay(captured, await alice.funded(), card=card)
         title = f"{silence.what}, without a word of the PSP's, and others beyond what is left"
         with probe(title):
-            silent, beyond = await _refund_in_silence(testbed, alice, payment, card, silence)
-            done = [one for one in effects(await testbed.psp.journal(card)) if one.type == "refund"]
+            silent, beyond, before = await _refund_in_silence(
+                testbed, alice, payment, card, silence
+            )
+            done = await _refunds(testbed, card)
             given = sum((Decimal(one.amount) for one in done), Decimal())
-            if given > Decimal(captured.decimal):
+            # What one refund's own retries came to is another check's matter.
+            if given > Decimal(captured.decimal) and len(done) > max(before, len(silent)):
                 accepted = next((answer for answer in beyond if answer.ok), beyond[0])
                 raise Vulnerable(
                     f"{silent[0]} to {silence.what} without a word, and {accepted} to one beyond"
@@ -91,6 +94,11 @@ async def a_refund_without_an_outcome_counts(
                     f" capture of {captured} (refunds carried out: {len(done)}).",
                     _HINT,
                 )
+
+
+async def _refunds(testbed: Testbed, card: str) -> list[Effect]:
+    """The refunds that the PSP has carried out on a card."""
+    return [one for one in effects(await testbed.psp.journal(card)) if one.type == "refund"]
 
 
 async def _known_ones_count(alice: Merchant) -> None:
@@ -105,8 +113,11 @@ async def _known_ones_count(alice: Merchant) -> None:
 
 async def _refund_in_silence(
     testbed: Testbed, alice: Merchant, payment: Payment, card: str, silence: _Silence
-) -> tuple[list[Answer], list[Answer]]:
-    """Ask for the refunds, each replica for those beyond, and let the PSP speak again."""
+) -> tuple[list[Answer], list[Answer], int]:
+    """Ask for the refunds, each replica for those beyond, and let the PSP speak again.
+
+    Gives the answers to both, and how many the PSP had carried out before those beyond.
+    """
     psp, captured = testbed.psp, payment.captured.money
     refund = await psp.fault(silence.kind, "refund", token=card)
     look_up = await psp.fault("not_found" if silence.asked else "drop_before", "lookup", token=card)
@@ -115,6 +126,7 @@ async def _refund_in_silence(
         _left_open(answer)
     for _ in range(silence.asked):
         await alice.sync(payment)
+    before = len(await _refunds(testbed, card))
     beyond = [
         await _ask(alice.on(replica), payment, _share(captured, part))
         for part in silence.beyond
@@ -123,7 +135,7 @@ async def _refund_in_silence(
     await psp.lift(refund)
     await psp.lift(look_up)
     await _until_known(alice, payment)
-    return silent, beyond
+    return silent, beyond, before
 
 
 def _left_open(answer: Answer) -> None:
