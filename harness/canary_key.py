@@ -26,7 +26,7 @@ def read_key() -> bytes | None:
     path = place()
     try:
         key = bytes.fromhex(path.read_text(encoding="ascii").strip())
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError) as failure:
         raise UsageError(f"{path} cannot be read as a key of canaries ({VARIABLE}).") from failure

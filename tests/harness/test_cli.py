@@ -179,6 +179,7 @@ def test_lists_for_a_script() -> None:
         "payouts": 90,
         "month-end": 90,
         "double-charge": 60,
+        "webhooks": 90,
         "full-service": 360,
     }
     flaws = json.loads(assay("list", "flaws", "--json").stdout)
