@@ -45,14 +45,18 @@ def require_key() -> bytes:
     path, new = place(), secrets.token_bytes(KEY_BYTES)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w", encoding="ascii") as file:
-            file.write(f"{new.hex()}\n")
-    except FileExistsError:  # somebody else was quicker
-        return require_key()
+        _write(path, new)
     except OSError as failure:
+        if (key := read_key()) is not None:  # somebody else was quicker
+            return key
         raise UsageError(
             f"{path} cannot be written ({failure.strerror}): name another file for the key of"
             f" canaries by {VARIABLE}."
         ) from failure
     return new
+
+
+def _write(path: Path, key: bytes) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="ascii") as file:
+        file.write(f"{key.hex()}\n")
