@@ -107,7 +107,7 @@ class Fx(Outside):
 
     name = "fx"
 
-    async def tell(self, base: str, quote: str, **how: Any) -> None:
+    async def tell(self, base: str, quote: str, /, **how: Any) -> None:
         """Have a pair's rate told in this way (``checks.testbed.fx.Telling``) from now on."""
         await self._call("fx.tell", base=base, quote=quote, telling=_dumped(Telling(**how)))
 
