@@ -20,6 +20,14 @@ async def events_of(merchant: Merchant, object_id: str = "") -> list[tuple[Answe
     return listed[::-1]
 
 
+async def only_event(merchant: Merchant, object_id: str) -> Event:
+    """The event of an object that has just been made; raises ``Broken`` unless it is one."""
+    events = [event for _, event in await events_of(merchant, object_id)]
+    if len(events) != 1:
+        raise Broken(f"The events of {object_id} are {events}; it has just been made.")
+    return events[0]
+
+
 async def expect_told(merchant: Merchant, now: Told, *types: str) -> None:
     """The merchant is told this of an object, in this order, and shown by the last what it is now.
 

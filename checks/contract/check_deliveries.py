@@ -6,7 +6,7 @@ from pydantic import ValidationError
 
 from checks import contract
 from checks.attachment import Testbed
-from checks.events import events_of
+from checks.events import events_of, only_event
 from checks.expectations import expect_absent, expect_problem
 from checks.fresh import Fresh
 from checks.gathering import all_of
@@ -233,17 +233,10 @@ async def _deposited(merchant: Merchant, account: Account, least: int = 100) -> 
     """The event of a new deposit, of so many pence or a few more."""
     amount = merchant.fresh.money(least, least + 5_000)
     deposit = await merchant.platform.deposit(account, amount)
-    return await _only_event(merchant, deposit.id)
+    return await only_event(merchant, deposit.id)
 
 
 async def _transferred(merchant: Merchant, source: Account, target: Account) -> Event:
     """The event of a new transfer, of much less than ``FUNDS``."""
     transfer = await merchant.transfer(source, target, merchant.fresh.money(100, 5_000))
-    return await _only_event(merchant, transfer.id)
-
-
-async def _only_event(merchant: Merchant, object_id: str) -> Event:
-    events = [event for _, event in await events_of(merchant, object_id)]
-    if len(events) != 1:
-        raise Broken(f"The events of {object_id} are {events}; it has just been made.")
-    return events[0]
+    return await only_event(merchant, transfer.id)

@@ -95,7 +95,7 @@ class _Asked:
         """The objects that came to what is told of."""
         items = await self._latest(self.kind.path)
         return sorted(
-            str(item["id"])
+            str(item.get("id"))
             for item in items
             if item.get("reference") == self.reference
             and self.kind.status in (None, item.get("status"))
@@ -105,7 +105,7 @@ class _Asked:
         """The objects that the events tell of, each as often as it is told."""
         items = await self._latest("/v1/events")
         return sorted(
-            str(item["object"])
+            str(item.get("object"))
             for item in items
             if item.get("type") == self.kind.event
             and isinstance(data := item.get("data"), dict)

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from checks import contract
 from checks.attachment import Testbed
 from checks.client import Answer
-from checks.events import events_of
+from checks.events import only_event
 from checks.evidence import JournalEntry
 from checks.expectations import expect_problem
 from checks.fresh import Fresh
@@ -213,5 +213,4 @@ async def _event(merchant: Merchant) -> Event:
     """The event of a new deposit."""
     amount = merchant.fresh.money(100, 5_000)
     made = await merchant.platform.deposit(await merchant.open_account(), amount)
-    ((_, event),) = await events_of(merchant, made.id)
-    return event
+    return await only_event(merchant, made.id)

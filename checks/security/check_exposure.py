@@ -15,6 +15,7 @@ from checks import contract
 from checks.amounts import Money
 from checks.attachment import Testbed
 from checks.client import Answer, Client
+from checks.events import events_of
 from checks.fresh import Fresh
 from checks.losers import carried_out, seen
 from checks.payouts import PROMPT, Desk
@@ -143,9 +144,8 @@ async def _shown(
     for client in (viewer, alice.owner):
         for path in paths:
             yield await seen(client, path)
-    events = (await seen(alice.owner, "/v1/events")).members.get("data")
-    for event in events if isinstance(events, list) else []:
-        yield await seen(viewer, f"/v1/events/{event['id']}")
+    for _, event in await events_of(alice):
+        yield await seen(viewer, event.url)
     yield await seen(alice.owner, "/v1/audit")
     yield await carried_out(partial(alice.post, f"{payment}/sync", {}))
 
