@@ -14,11 +14,18 @@ SECTIONS = {
     "Fix": ("fix", True),
     "Trade-offs": ("trade_offs", True),
     "Questions": ("questions", True),
+    "Hints": ("hints", True),
 }
+#: Items of a numbered list, each with the lines that continue it.
+_ITEM = re.compile(r"^\d+\. +(.+?)(?=^\d+\. |\Z)", re.MULTILINE | re.DOTALL)
 
 
 class Lesson(BaseModel):
-    """A flaw's lesson, by section, as Markdown."""
+    """A flaw's lesson, by section, as Markdown.
+
+    ``hints`` are a nudge towards the behaviour, and a direction for reading the code; they are for
+    somebody who has not seen the rest, and no part of ``to_markdown``.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -28,13 +35,14 @@ class Lesson(BaseModel):
     fix: str
     trade_offs: str
     questions: str
+    hints: tuple[str, str]
 
     def to_markdown(self) -> str:
         """The lesson as one Markdown text, with the headings it was read from."""
         parts = (
             f"## {title}\n\n{text}"
             for title, (field, _) in SECTIONS.items()
-            if (text := getattr(self, field))
+            if field != "hints" and (text := getattr(self, field))
         )
         return "\n\n".join(parts) + "\n"
 
@@ -54,4 +62,12 @@ def parse_lesson(text: str) -> Lesson:
     for title, (field, needed) in SECTIONS.items():
         if needed and field not in found:
             raise ValueError(f"it has no section {title!r}.")
-    return Lesson(**found)
+    nudge, direction = _hints(found.pop("hints"))
+    return Lesson(**found, hints=(nudge, direction))
+
+
+def _hints(text: str) -> tuple[str, str]:
+    match [" ".join(item.split()) for item in _ITEM.findall(text)]:
+        case [nudge, direction]:
+            return nudge, direction
+    raise ValueError("its section 'Hints' is no numbered list of two, a nudge and a direction.")

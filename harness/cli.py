@@ -250,6 +250,20 @@ def learn(
     _finish(lambda: command.learn(flaw))
 
 
+@app.command(epilog="Example: assay hint transfer-double-spend --number 2")
+def hint(
+    name: Annotated[str, typer.Argument(metavar="FLAW", help="A flaw's or a check's id.")],
+    folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="The kit's folder.")] = Path(),
+    number: Annotated[
+        int, typer.Option("--number", "-n", min=1, help="Which; the later, the plainer.")
+    ] = 1,
+) -> None:
+    """Give one hint at a flaw, from a nudge to the line."""
+    from harness import hint as command
+
+    _finish(lambda: command.hint(name, folder, number))
+
+
 @app.command(epilog="Example: assay explore tests/harness/explore/services/flask/withdrawals.toml")
 def explore(
     spec: Annotated[

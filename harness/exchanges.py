@@ -18,15 +18,19 @@ SHOWN, STEPS_SHOWN = 12, 60
 
 
 def print_verdict(
-    verdict: CheckVerdict, console: Console, *, probes: Literal["none", "attacks", "all"] = "all"
+    verdict: CheckVerdict,
+    console: Console,
+    *,
+    probes: Literal["none", "attacks", "all"] = "all",
+    hint: bool = True,
 ) -> None:
-    """A verdict with its reason and hint, and its probes: ``attacks`` leaves out the first, the
-    legitimate flow that leads up to them.
+    """A verdict with its reason, its ``hint`` at the mending, and its probes: ``attacks`` leaves
+    out the first, the legitimate flow that leads up to them.
     """
     head = Text.assemble((str(verdict.verdict), f"bold {STYLES[verdict.verdict]}"), "  ")
     console.print(head.append(verdict.summary))
     console.print(Text(verdict.check, "dim"))
-    for text, style in ((verdict.because, ""), (verdict.hint, "cyan")):
+    for text, style in ((verdict.because, ""), (verdict.hint if hint else "", "cyan")):
         if text:
             console.print(Text(visible(text), style))
     for probe in verdict.probes if probes != "none" else ():

@@ -59,7 +59,7 @@ async def flaw_facts(flaw: Flaw, seeded: Variant, track: str) -> FlawFacts:
         competencies=flaw.competencies,
         minutes=flaw.minutes,
         checks=flaw.checks,
-        lesson=Lesson(**flaw.lesson.model_dump()),
+        lesson=Lesson(**flaw.lesson.model_dump(exclude={"hints"})),
         untried=flaw.untried,
         difference=mended,
     )

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from rich.console import Console
 from rich.text import Text
@@ -29,6 +29,7 @@ from harness.loop import run
 from harness.progress import STYLES, Progress, verdict_line
 from harness.selection import chosen_checks
 from harness.session import Check, checking, fresh_seed, prepared, session
+from harness.start import command
 from harness.submission import Submission, take_in
 
 #: Milliseconds within which an editor's several writes are one save.
@@ -91,7 +92,9 @@ def show(attempt: Attempt, console: Console, *, every: bool) -> None:
         return
     reached = [one for one in attempt.wrong if one.verdict is not Verdict.NOT_REACHED]
     for verdict in reached if every else reached[:1]:
-        print_verdict(verdict, console, probes="none" if every else "attacks")
+        # How a flaw is mended is for who asks: 'assay hint' goes there step by step.
+        shown: Literal["none", "attacks"] = "none" if every else "attacks"
+        print_verdict(verdict, console, probes=shown, hint=verdict.flaw is None)
         console.print()
     if attempt.ended:
         console.print(Text(attempt.ended, "bold red"))
@@ -103,6 +106,8 @@ def show(attempt: Attempt, console: Console, *, every: bool) -> None:
         console.print(Text("All of it holds. Commit, and say why in the message.", "green"))
     elif reached:
         console.print(Text(f"Next: {reached[0].check}. {_advice(reached[0])}", "cyan"))
+        if reached[0].flaw is not None:
+            console.print(Text(f"Stuck? {command()} hint {reached[0].check}", "dim"))
 
 
 def _show_logs(logs: Sequence[LogTail], console: Console) -> None:
@@ -211,8 +216,8 @@ def _bar(held: int, total: int, width: int = 40) -> Text:
 def _advice(verdict: CheckVerdict) -> str:
     match verdict.verdict:
         case Verdict.VULNERABLE:
-            return verdict.hint or "Find what lets this through, and mend the cause."
+            return "Find what lets this through, and mend the cause."
         case Verdict.BROKEN:
-            return verdict.hint or "This used to work: make it work again before anything else."
+            return "This used to work: make it work again before anything else."
         case _:
             return "The check could give no answer; run it again."

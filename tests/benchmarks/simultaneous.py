@@ -15,8 +15,10 @@ from checks.contest import posting
 from checks.interleaving import Send
 from checks.losers import unfair
 from checks.operations import OPERATIONS, Tenants
+from checks.payouts import payout_body
 from checks.processor import effects
-from checks.tenants import transfer_body
+from checks.settings import DAILY_LIMIT
+from checks.tenants import Merchant, transfer_body
 
 #: Seconds within which requests arrive, where they do not all arrive together.
 JITTER = 0.02
@@ -129,6 +131,54 @@ async def twins(tenants: Tenants, count: int) -> Round:
     return Round([send] * count, shows)
 
 
+async def reversals(tenants: Tenants, count: int) -> Round:
+    """Reversals of one transfer."""
+    source = await tenants.account("reversals to", tenants.bob, funded=True)
+    target = await tenants.account("reversals", tenants.alice, funded=True)
+    made = await tenants.bob.transfer(source, target, Money(500, "GBP"))
+    path = f"{made.url}/reversal"
+    sends = [posting(tenants.alice.owner, path, {}, tenants.fresh.key()) for _ in range(count)]
+    return Round(sends, _two_succeeded)
+
+
+async def executions(tenants: Tenants, count: int) -> Round:
+    """Executions of one quote."""
+    source = await tenants.account("executions", tenants.alice, funded=True)
+    if "executions to" not in tenants.accounts:
+        tenants.accounts["executions to"] = await tenants.alice.open_account("EUR")
+    target = tenants.accounts["executions to"]
+    quote = await tenants.alice.quote(source, target, Money(500, "GBP"))
+    path = f"{quote.url}/execute"
+    sends = [posting(tenants.alice.owner, path, {}, tenants.fresh.key()) for _ in range(count)]
+    return Round(sends, _two_succeeded)
+
+
+async def endings(tenants: Tenants, count: int) -> Round:
+    """Captures and voids of one authorisation."""
+    alice = tenants.alice
+    account = await tenants.account("endings", alice)
+    payment = await alice.pay(Money(9_000, "GBP"), account, capture=False)
+    paths = [f"{payment.url}/{'void' if number % 2 else 'capture'}" for number in range(count)]
+    sends = [posting(alice.owner, path, {}, tenants.fresh.key()) for path in paths]
+
+    async def shows(answers: Sequence[Answer]) -> bool:
+        return any(one.ok for one in answers[::2]) and any(one.ok for one in answers[1::2])
+
+    return Round(sends, shows)
+
+
+async def payouts(tenants: Tenants, count: int) -> Round:
+    """Payouts of two accounts' money, of which a day's limit allows one."""
+    merchant = Merchant("a new shop", tenants.platform, tenants.fresh)
+    await merchant.open()
+    funds = Money(DAILY_LIMIT * count, "GBP")
+    accounts = [await merchant.funded(funds) for _ in range(2)]
+    amount, payee = Money(DAILY_LIMIT * 3 // 5, "GBP"), tenants.fresh.payee()
+    bodies = [payout_body(accounts[number % 2], amount, payee) for number in range(count)]
+    sends = [posting(merchant.owner, "/v1/payouts", body, tenants.fresh.key()) for body in bodies]
+    return Round(sends, _two_succeeded)
+
+
 #: What is sent for each flaw. A power cut cannot be had by sending requests.
 ROUNDS: dict[str, Callable[[Tenants, int], Awaitable[Round]]] = {
     "transfer-double-spend": transfers,
@@ -138,4 +188,8 @@ ROUNDS: dict[str, Callable[[Tenants, int], Awaitable[Round]]] = {
     "transfer-deadlock": crossings,
     "serialization-500": crossings,
     "idempotency-claim-race": twins,
+    "reversal-twice": reversals,
+    "quote-executed-twice": executions,
+    "capture-void-race": endings,
+    "payout-limit-skew": payouts,
 }

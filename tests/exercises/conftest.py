@@ -58,6 +58,12 @@ Some.
 ## Questions
 
 - Which?
+
+## Hints
+
+1. Does it?
+2. It does, since somebody
+   wanted it to.
 """
 
 

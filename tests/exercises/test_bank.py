@@ -43,6 +43,8 @@ def test_a_good_bank_loads(bank_folder: Path) -> None:
     assert flaw.untried == ("Whether it comes back.",)
     assert flaw.lesson.wrong == "It does."
     assert flaw.lesson.to_markdown().startswith("## What goes wrong\n\nIt does.\n\n## Why")
+    assert flaw.lesson.hints == ("Does it?", "It does, since somebody wanted it to.")
+    assert "Does it?" not in flaw.lesson.to_markdown()
     with pytest.raises(UnknownFlawError, match="no flaw 'third-flaw'"):
         bank.flaw("third-flaw")
 
@@ -67,6 +69,8 @@ def test_a_good_bank_loads(bank_folder: Path) -> None:
         (lesson("## Why", "## Whence"), "lesson.md: it has a section 'Whence'"),
         (lesson("## Why\n\nBecause.\n", ""), "it has no section 'Why'"),
         (lesson("Because.", ""), "its section 'Why' is empty"),
+        (lesson("2. It", "It"), "'Hints' is no numbered list of two"),
+        (lesson("wanted it to.", "wanted it to.\n3. So."), "'Hints' is no numbered list of two"),
         (
             lambda home: (home / "fastapi/fixes/two.patch").unlink(),
             "fixes.two has no file fastapi/fixes/two.patch",

@@ -21,7 +21,7 @@ from tests.scoring.evidence_samples import build, flow_verdict
 
 COMMANDS = (
     *("doctor", "list", "start", "check", "grade", "score"),
-    *("replay", "calibrate", "serve", "learn", "demo"),
+    *("replay", "calibrate", "serve", "learn", "hint", "demo"),
 )
 
 
@@ -82,6 +82,8 @@ def test_every_command_has_help_with_an_example(command: str) -> None:
         (["serve", "--flaw", "no-such"], "There is no flaw 'no-such'"),
         (["learn", "no-such"], "There is no flaw 'no-such'"),
         (["learn", "payment-ido"], "There is no flaw 'payment-ido'; did you mean 'payment-idor'?"),
+        (["hint", "no-such"], "There is no flaw or check of one 'no-such'"),
+        (["hint", "payment-idor", "--number", "5"], "There are 4 hints, and then the lesson"),
         (["serve", "--flaw", "payment-ido"], "did you mean 'payment-idor'?"),
     ],
 )

@@ -85,6 +85,34 @@ def test_a_flaw_is_learnt() -> None:
     assert f"assay serve --flaw {FLAW}" in done.stdout
 
 
+def test_hints_come_one_at_a_time_and_speak_of_the_kit(tmp_path: Path) -> None:
+    kit = tmp_path / "kit"
+    assert assay("start", "card-payments", kit, "--seed", "5").returncode == 0
+    exercise = load_exercise("card-payments", load_bank(), seed=5)
+    flaw = load_bank().flaw(next(iter(exercise.flaws)))
+    said = [assay("hint", flaw.checks[0], "--number", str(n), cwd=kit) for n in range(1, 5)]
+    assert [one.returncode for one in said] == [0] * 4, said[0].stderr
+    nudge, direction, where, line = (" ".join(one.stdout.split()) for one in said)
+    assert flaw.lesson.hints[0] in nudge
+    assert flaw.lesson.hints[0] not in direction
+    assert flaw.lesson.hints[1] in direction
+    paths = [path for path in exercise.flaws[flaw.id].patch().paths if path in where]
+    assert paths
+    numbered = re.findall(r"^ *(\d+) > (.*?) *$", said[3].stdout, re.MULTILINE)
+    assert numbered or "something is missing" in line
+    kept = {text for path in paths for text in (kit / path).read_text().splitlines()}
+    assert {text.strip() for _, text in numbered} <= {text.strip() for text in kept}
+    assert line.endswith(f"learn {flaw.id}")
+
+
+def test_a_hint_at_what_a_kit_does_not_hold_is_refused(tmp_path: Path) -> None:
+    kit = tmp_path / "kit"
+    assert assay("start", "card-payments", kit).returncode == 0
+    done = assay("hint", "payout-limit-skew", kit)
+    assert done.returncode == 2
+    assert "payout-limit-skew is none of what" in done.stderr
+
+
 def test_the_demos_submissions_differ_as_they_should() -> None:
     bank = load_bank()
     exercise = load_exercise(EXERCISE, bank)

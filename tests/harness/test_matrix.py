@@ -14,7 +14,7 @@ from exercises.lesson import Lesson
 from harness.matrix import Cell, Planned, Totals, certainty, judge, outcome, plan
 from harness.trials import Trial
 
-LESSON = Lesson(wrong="w", why="y", fix="f", trade_offs="t", questions="q")
+LESSON = Lesson(wrong="w", why="y", fix="f", trade_offs="t", questions="q", hints=("n", "d"))
 
 
 def variant(kind: str, name: str, breaks: tuple[str, ...] = ()) -> Variant:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import subprocess
@@ -10,6 +11,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+from rich.console import Console
+
+from checks.evidence import CheckVerdict, Verdict
+from harness.practice import Attempt, show
 from tests.harness.commands import READY, environment, submission
 
 CHECK = "contract/the_service_is_ready"
@@ -74,3 +80,27 @@ def test_what_git_and_editors_leave_is_no_save(tmp_path: Path) -> None:
         (folder / "service.py").write_text("raise SystemExit\n")
         # Had the others been taken for saves, there would have been one run more.
         assert "The service does not run." in until_watching(process)
+
+
+@pytest.mark.parametrize("every", [True, False])
+@pytest.mark.parametrize(
+    ("flaw", "verdict", "told"),
+    [("a-flaw", Verdict.VULNERABLE, False), (None, Verdict.BROKEN, True)],
+)
+def test_how_a_flaw_is_mended_is_told_only_when_asked_for(
+    flaw: str | None, verdict: Verdict, told: bool, every: bool
+) -> None:
+    found = CheckVerdict(
+        check="a/check",
+        flaw=flaw,
+        verdict=verdict,
+        summary="It holds.",
+        because="It did not.",
+        hint="Mend it so.",
+    )
+    output = io.StringIO()
+    show(Attempt((found,)), Console(file=output, width=200), every=every)
+    said = output.getvalue()
+    assert "It did not." in said
+    assert (found.hint in said) is told
+    assert ("hint a/check" in said) is not told
