@@ -243,11 +243,14 @@ def serve(
 @app.command(epilog="Example: assay learn transfer-double-spend")
 def learn(
     flaw: Annotated[str, typer.Argument(help="A flaw's id.", callback=spelt("flaw"))],
+    variant: Annotated[
+        str | None, typer.Option(help="A fix or a decoy to show at work instead: decoy:NAME.")
+    ] = None,
 ) -> None:
     """Show a flaw live, then its lesson."""
     from harness import learn as command
 
-    _finish(lambda: command.learn(flaw))
+    _finish(lambda: command.learn(flaw, variant))
 
 
 @app.command(epilog="Example: assay hint transfer-double-spend --number 2")

@@ -82,6 +82,10 @@ def test_every_command_has_help_with_an_example(command: str) -> None:
         (["serve", "--flaw", "no-such"], "There is no flaw 'no-such'"),
         (["learn", "no-such"], "There is no flaw 'no-such'"),
         (["learn", "payment-ido"], "There is no flaw 'payment-ido'; did you mean 'payment-idor'?"),
+        (
+            ["learn", "payment-idor", "--variant", "fix:x"],
+            "payment-idor has no variant 'fix:x'; there are: seeded:by-id-alone",
+        ),
         (["hint", "no-such"], "There is no flaw or check of one 'no-such'"),
         (["hint", "payment-idor", "--number", "5"], "There are 4 hints, and then the lesson"),
         (["serve", "--flaw", "payment-ido"], "did you mean 'payment-idor'?"),

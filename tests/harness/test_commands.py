@@ -83,6 +83,18 @@ def test_a_flaw_is_learnt() -> None:
     assert "vulnerable" in done.stdout
     assert "What goes wrong" in done.stdout
     assert f"assay serve --flaw {FLAW}" in done.stdout
+    assert all(one.label in done.stdout for one in (*flaw.fixes.values(), *flaw.decoys.values()))
+
+
+def test_a_wrong_way_to_remove_a_flaw_is_shown_at_work() -> None:
+    decoy = next(iter(load_bank(only=[FLAW]).flaw(FLAW).decoys.values()))
+    done = assay("learn", FLAW, "--variant", decoy.label)
+    assert done.returncode == 0, done.stderr
+    assert decoy.mechanism in " ".join(done.stdout.split())
+    assert "vulnerable" in done.stdout
+    assert "What goes wrong" not in done.stdout
+    changed = [path for path in decoy.patch().paths if f"b/{path}" in done.stdout]
+    assert changed
 
 
 def test_hints_come_one_at_a_time_and_speak_of_the_kit(tmp_path: Path) -> None:
