@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import Sequence
-from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -145,6 +145,34 @@ async def _attempt(
     )
 
 
+@dataclass(slots=True)
+class _Ahead:
+    """What runs the checks, started before there is anything to run them on: it takes a while."""
+
+    names: tuple[str, ...]
+    _check: Check | None = None
+    _open: AsyncExitStack = field(default_factory=AsyncExitStack)
+
+    async def start(self) -> Check:
+        """Starts it, unless it has been."""
+        if self._check is None:
+            started = checking(self.names, fresh_seed())
+            self._check = await self._open.enter_async_context(started)
+        return self._check
+
+    @asynccontextmanager
+    async def taken(self) -> AsyncIterator[Check]:
+        """It, for one run; the next one needs another."""
+        check, held = await self.start(), self._open
+        self._check, self._open = None, AsyncExitStack()
+        async with held:
+            yield check
+
+    async def close(self) -> None:
+        """Ends what nobody has taken."""
+        await self._open.aclose()
+
+
 async def _watch(folder: Path, names: tuple[str, ...], progress: Progress) -> int:
     """Runs the checks now and after each save, until Ctrl-C; PostgreSQL stays up meanwhile."""
     console = Console(highlight=False, markup=False)
@@ -154,8 +182,9 @@ async def _watch(folder: Path, names: tuple[str, ...], progress: Progress) -> in
         return not any(is_leaving(part) for part in Path(path).relative_to(home).parts)
 
     saves = awatch(home, watch_filter=is_source, debounce=SAVE, rust_timeout=500)
+    ahead = _Ahead(names)
     async with Host.open(trusted=True) as host:
-        attempt = asyncio.create_task(_try(host, folder, names, progress))
+        attempt = asyncio.create_task(_try(host, folder, ahead, progress))
         save = asyncio.ensure_future(anext(saves))
         try:
             while True:
@@ -166,20 +195,22 @@ async def _watch(folder: Path, names: tuple[str, ...], progress: Progress) -> in
                 if save in done:  # a save during a run makes that run's answer worthless
                     await _cancel(attempt)
                     save = asyncio.ensure_future(anext(saves))
-                    attempt = asyncio.create_task(_try(host, folder, names, progress))
+                    attempt = asyncio.create_task(_try(host, folder, ahead, progress))
                 elif attempt in done:
                     _redraw(attempt.result(), console)
+                    await ahead.start()
         finally:
             await _cancel(attempt)
             await _cancel(save)
+            await ahead.close()
 
 
-async def _try(host: Host, folder: Path, names: tuple[str, ...], progress: Progress) -> Attempt:
+async def _try(host: Host, folder: Path, ahead: _Ahead, progress: Progress) -> Attempt:
     """One run in watch mode, where even a folder that is no submission is only a result."""
     try:
         submission = await asyncio.to_thread(take_in, folder)
-        async with checking(names, fresh_seed()) as check:
-            return await _attempt(host, check, submission, names, progress)
+        async with ahead.taken() as check:
+            return await _attempt(host, check, submission, ahead.names, progress)
     except (UsageError, TestbedUsageError) as failure:
         return Attempt(failure=str(failure))
 

@@ -1,10 +1,14 @@
 """Seconds of the commands that people wait for, beside what they may take on two cores.
 
-The starter of ``full-service`` is made first; the grade, the first verdict of a practice check, the
-scoring of saved evidence and the demo follow, each in a process of its own.
+Starters are made first; their grading, the first verdict of a practice check, the time from a save
+to the next result in watch mode, the scoring of saved evidence and the demo follow, each in a
+process of its own.
 """
 
+import os
 import re
+import signal
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -15,6 +19,9 @@ ASSAY = Path(sys.executable).with_name("assay")
 VERDICT = re.compile(
     r"\b(secure|vulnerable|broken|inconclusive|error|not reached)\b", re.IGNORECASE
 )
+#: What watch mode says last of each run.
+WATCHING = "Watching; save a file"
+FLAW = "payment-idor"
 
 
 def whole(*arguments: str) -> float:
@@ -43,17 +50,57 @@ def first_verdict(*arguments: str) -> float:
     return seconds
 
 
+def after_a_save(kit: Path, flaw: str, saves: int = 5) -> float:
+    """Seconds from a save to what watch mode then says of a flaw: the median of some saves."""
+    command = [str(ASSAY), "check", str(kit), "--only", flaw, "--watch"]
+    source = next((kit / "payments").glob("*.py"))
+    seconds = []
+    with subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        assert process.stdout is not None
+        try:
+            for number in range(saves + 1):
+                began = time.perf_counter()
+                if number:
+                    source.write_text(f"{source.read_text()}# {number}\n")
+                if not any(WATCHING in line for line in process.stdout):
+                    sys.exit(f"assay {' '.join(command[1:])} ended")
+                seconds.append(time.perf_counter() - began)
+        finally:
+            os.killpg(process.pid, signal.SIGKILL)
+    return statistics.median(seconds[1:])
+
+
+def graded(exercise: str, folder: Path) -> float:
+    """Seconds of grading an exercise's starter without load."""
+    kit = folder / exercise
+    whole("start", exercise, str(kit))
+    out = str(folder / f"{exercise}-graded")
+    return whole(
+        *("grade", str(kit), "--exercise", exercise, "--load", "off", "--role", "somnio"),
+        *("--out", out),
+    )
+
+
 def main() -> None:
     with tempfile.TemporaryDirectory(prefix="assay-bench-") as name:
         folder = Path(name)
-        kit, out = str(folder / "kit"), folder / "out"
-        whole("start", "full-service", kit)
-        grade = ("grade", kit, "--exercise", "full-service", "--load", "off", "--role", "somnio")
-        whole(*grade, "--out", str(folder / "cold"))  # builds the environment, once a machine
+        graded("card-payments", folder)  # builds the environment, once a machine
+        kit = folder / "card-payments"
+        evidence = str(folder / "card-payments-graded" / "evidence.json")
         rows = [
-            ("grade of full-service, no load", whole(*grade, "--out", str(out)), 25.0),
-            ("first verdict of check", first_verdict("check", kit, "--only", "payment-idor"), 4.0),
-            ("score", whole("score", str(out / "evidence.json"), "--role", "techflow"), 1.0),
+            ("grade of due-diligence, no load", graded("due-diligence", folder), 90.0),
+            ("grade of full-service, no load", graded("full-service", folder), 90.0),
+            ("grade of wallet-transfers, no load", graded("wallet-transfers", folder), 20.0),
+            ("grade of double-charge, no load", graded("double-charge", folder), 20.0),
+            ("first verdict of check", first_verdict("check", str(kit), "--only", FLAW), 4.0),
+            ("a save in watch mode", after_a_save(kit, FLAW), 2.0),
+            ("score", whole("score", evidence, "--role", "techflow"), 1.0),
             ("demo", whole("demo", "--out", str(folder / "demo")), 150.0),
         ]
     print(f"{'command':34} {'seconds':>8} {'at most':>8}")
