@@ -64,8 +64,9 @@ def test_an_unknown_exercise_is_told_what_there_is(
         load_exercise("big", load_bank(bank_folder), exercises_folder)
 
 
-@pytest.mark.parametrize("name", exercise_ids())
+@pytest.mark.parametrize("name", sorted({*exercise_ids()} - {"due-diligence"}))
 def test_any_two_variants_of_an_exercise_compose(name: str) -> None:
+    """Of all but the one that is as large as the bank: its seeded forms compose, as a whole."""
     bank = load_bank()
     exercise = load_exercise(name, bank)
     reference = reference_tree(exercise.track)
