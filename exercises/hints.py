@@ -6,28 +6,30 @@ the service that the candidate received.
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 
 from exercises.bank import Flaw
+from exercises.source import Source, Span
 from exercises.tree import Tree
 
 #: What the lines of a place are shown with, before and after them.
 CONTEXT = 2
+
+_MISSING = "    > something is missing here"
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
     """Where a flaw stands: lines ``first`` to ``last`` of a file, counted from 1.
 
-    ``within`` is the innermost function or class, dotted, and empty outside all. Where the mending
-    only adds, ``last`` comes before ``first``, and what is missing is missing before ``first``.
+    ``within`` is the innermost function or class, if there is one. Where the mending only adds,
+    ``last`` comes before ``first``, and what is missing is missing before ``first``.
     """
 
     path: str
-    within: str
+    within: Span | None
     first: int
     last: int
     lines: tuple[str, ...]
@@ -35,7 +37,7 @@ class Place:
     @property
     def title(self) -> str:
         """File and function."""
-        return f"{self.path}, {self.within}" if self.within else self.path
+        return f"{self.path}, {self.within.name}" if self.within else self.path
 
     def excerpt(self) -> str:
         """The lines with their numbers and some around them, those that matter marked ``>``."""
@@ -44,11 +46,11 @@ class Place:
         shown = []
         for number in range(start, end + 1):
             if number == self.first > self.last:
-                shown.append("    > something is missing here")
+                shown.append(_MISSING)
             mark = ">" if self.first <= number <= self.last else " "
             shown.append(f"{number:5} {mark} {self.lines[number - 1]}".rstrip())
         if end < self.first > self.last:
-            shown.append("    > something is missing here")
+            shown.append(_MISSING)
         return "\n".join(shown)
 
 
@@ -68,68 +70,14 @@ def hints(flaw: Flaw, flawed: Tree, mended: Tree) -> tuple[str, ...]:
 
 
 def _in_file(path: str, flawed: Tree, mended: Tree) -> Iterator[Place]:
-    theirs, wanted = _Source.of(path, flawed), _Source.of(path, mended)
+    theirs, wanted = Source.of(path, flawed), Source.of(path, mended)
     blocks = SequenceMatcher(None, theirs.lines, wanted.lines, autojunk=False).get_opcodes()
     for kind, start, end, wanted_start, wanted_end in blocks:
         if kind == "equal":
             continue
         said, missing = theirs.telling(start, end), wanted.telling(wanted_start, wanted_end)
         if said:
-            yield Place(path, theirs.within(said[0], said[-1]), said[0], said[-1], theirs.lines)
+            yield Place(path, theirs.around(said[0], said[-1]), said[0], said[-1], theirs.lines)
         elif missing:
             before = min(start + 1, len(theirs.lines))
-            yield Place(path, theirs.within(before, before), start + 1, start, theirs.lines)
-
-
-@dataclass(frozen=True, slots=True)
-class _Source:
-    """A file's lines, and what they are, where it is Python. Lines are counted from 1."""
-
-    lines: tuple[str, ...]
-    module: ast.Module
-
-    @classmethod
-    def of(cls, path: str, tree: Tree) -> _Source:
-        text = tree.get(path, b"").decode("utf-8", "replace")
-        return cls(tuple(text.splitlines()), ast.parse(text if path.endswith(".py") else ""))
-
-    def telling(self, start: int, end: int) -> list[int]:
-        """The lines after ``start`` up to ``end`` that say how the service behaves."""
-        silent = {
-            line
-            for node in ast.walk(self.module)
-            if isinstance(node, ast.stmt) and _is_silent(node)
-            for line in range(node.lineno, (node.end_lineno or node.lineno) + 1)
-        }
-        return [
-            number
-            for number in range(start + 1, end + 1)
-            if number not in silent and self.lines[number - 1].strip(" ()[]{},:")
-        ]
-
-    def within(self, first: int, last: int) -> str:
-        """The innermost function or class that holds these lines, or else the first among them."""
-        names: list[str] = []
-        nodes: list[ast.stmt] = list(self.module.body)
-        while nodes:
-            node = nodes.pop(0)
-            begin, end = _begin(node), node.end_lineno or node.lineno
-            holds = begin <= first and max(first, last) <= end
-            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and (
-                holds or (not names and first <= begin <= last)
-            ):
-                names.append(node.name)
-                nodes = list(node.body) if holds else []
-        return ".".join(names)
-
-
-def _is_silent(node: ast.stmt) -> bool:
-    """Whether a statement only imports, or documents."""
-    text = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
-    return text or isinstance(node, ast.Import | ast.ImportFrom)
-
-
-def _begin(node: ast.stmt) -> int:
-    """The first line of a statement, its decorators included."""
-    decorators: list[ast.expr] = getattr(node, "decorator_list", [])
-    return min([node.lineno, *(one.lineno for one in decorators)])
+            yield Place(path, theirs.around(before, before), start + 1, start, theirs.lines)
