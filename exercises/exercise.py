@@ -15,10 +15,19 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from exercises import places
 from exercises.bank import Bank, BankError, Flaw, Name, Variant, first_problem
 from exercises.forms import Choice, Form, seeded_forms
+from exercises.harmless import Harmless, load_harmless
+from exercises.pull_request import Planted, planted
 from exercises.tree import ConflictError, compose, reference_tree
 
 #: The folder of an exercise, and of its kit, that holds what the brief comes with.
 ENCLOSED = "incident"
+
+
+#: What is asked: to mend a service, or to judge a pull request.
+Kind = Literal["repair", "review"]
+
+#: What the author of a pull request says of it; its first line is the title.
+REQUEST = "pull-request.md"
 
 
 class UnknownExerciseError(Exception):
@@ -33,10 +42,12 @@ class _Manifest(BaseModel):
     id: Name
     title: Annotated[str, Field(min_length=3)]
     summary: Annotated[str, Field(min_length=3)]
-    kind: Literal["repair"]
+    kind: Kind
     minutes: Annotated[int, Field(ge=10, le=24 * 60)]
     track: Literal["fastapi"]
     flaws: Annotated[list[Name], Field(min_length=1)]
+    #: Of a review: the changes that the pull request carries beside its flaws.
+    harmless: list[Name] = []
     #: Which of a flaw's inject patches may be used; needed only where it has several.
     inject: dict[Name, Name | Annotated[list[Name], Field(min_length=1)]] = {}
     #: Flaws that may stand in the place of one, in other forms.
@@ -51,26 +62,40 @@ class Exercise:
 
     ``seed`` has chosen the form (``exercises.forms``). ``flaws`` gives for each flaw, in the order
     of the manifest, the seeded form that stands in the starter. ``enclosed`` is what the brief
-    comes with, such as an incident's logs, by its path in the kit.
+    comes with, such as an incident's logs, by its path in the kit. Of a review, ``harmless`` are
+    the changes beside the flaws, and ``request`` what the author of the pull request says of it.
     """
 
     id: str
     title: str
     summary: str
-    kind: Literal["repair"]
+    kind: Kind
     minutes: int
     track: str
     seed: int
     flaws: Mapping[str, Variant]
     brief: str
     enclosed: Mapping[str, bytes]
+    harmless: tuple[Harmless, ...] = ()
+    request: str = ""
+
+    def base(self) -> dict[str, bytes]:
+        """The service as it should be: what a review's branch is to go into."""
+        return reference_tree(self.track)
 
     def starter(self) -> dict[str, bytes]:
         """The service that candidates receive: the reference with the exercise's flaws in it.
 
-        Raises ``PatchError`` where a patch no longer fits.
+        Of a review it is the branch to be reviewed. Raises ``PatchError`` where a patch no longer
+        fits.
         """
         return self.tree({})
+
+    def planted(self, bank: Bank) -> tuple[Planted, ...]:
+        """Where the flaws of a review's branch stand in it."""
+        flaws = [(bank.flaw(id_), variant) for id_, variant in self.flaws.items()]
+        rest = [change.patch() for change in self.harmless]
+        return planted(flaws, rest, reference_tree(self.track))
 
     def tree(self, chosen: Mapping[str, Variant | None]) -> dict[str, bytes]:
         """A submission put together: for each flaw in ``chosen`` that variant (``None`` is the
@@ -78,6 +103,7 @@ class Exercise:
         """
         variants = {**self.flaws, **chosen}
         patches = [variant.patch() for variant in variants.values() if variant is not None]
+        patches += [change.patch() for change in self.harmless]
         return compose(reference_tree(self.track), patches)
 
 
@@ -103,9 +129,10 @@ def load_exercise(
     require_exercise(name, folder)
     manifest = _read_manifest(folder / name)
     track = reference_tree(manifest.track)
+    harmless = tuple(load_harmless(one, manifest.track) for one in manifest.harmless)
 
     def stands(chosen: Sequence[Variant]) -> bool:
-        return not _apart(chosen, bank) and _composes(track, chosen)
+        return not _apart(chosen, bank) and _composes(track, [*chosen, *harmless])
 
     try:
         form = _choice(manifest, bank).form(seed, stands)
@@ -122,14 +149,18 @@ def load_exercise(
         track=manifest.track,
         seed=seed,
         flaws=form.flaws,
-        brief=_brief(folder / name, form),
+        brief=_page(folder / name, "brief.md", form),
         enclosed=_read_enclosed(folder / name),
+        harmless=harmless,
+        request=_page(folder / name, REQUEST, form) if manifest.kind == "review" else "",
     )
 
 
 def _choice(manifest: _Manifest, bank: Bank) -> Choice:
     """What a manifest leaves open; raises ``BankError`` for what does not agree in it."""
     where = f"{manifest.id}/exercise.toml"
+    if manifest.harmless and manifest.kind != "review":
+        raise BankError(f"{where}: harmless changes are for a review.")
     places_ = [[id_, *manifest.instead.get(id_, [])] for id_ in manifest.flaws]
     named = [id_ for place in places_ for id_ in place]
     if len(set(named)) != len(named):
@@ -158,7 +189,7 @@ def _apart(chosen: Sequence[Variant], bank: Bank) -> str:
     return ""
 
 
-def _composes(base: Mapping[str, bytes], chosen: Sequence[Variant]) -> bool:
+def _composes(base: Mapping[str, bytes], chosen: Sequence[Variant | Harmless]) -> bool:
     try:
         compose(base, [variant.patch() for variant in chosen])
     except ConflictError:
@@ -180,11 +211,11 @@ def _read_manifest(home: Path) -> _Manifest:
     return manifest
 
 
-def _brief(home: Path, form: Form) -> str:
-    """The brief of a form: a Jinja template that is given the words, and each flaw's form."""
-    name = f"{home.name}/brief.md"
+def _page(home: Path, file: str, form: Form) -> str:
+    """A page of a form: a Jinja template that is given the words, and each flaw's form."""
+    name = f"{home.name}/{file}"
     try:
-        text = (home / "brief.md").read_text(encoding="utf-8")
+        text = (home / file).read_text(encoding="utf-8")
     except OSError as failure:
         raise BankError(f"{name}: there is none.") from failure
     pages = Environment(  # noqa: S701 - Markdown, by our own hand

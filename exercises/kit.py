@@ -1,4 +1,8 @@
-"""The kit: the folder that a candidate receives. It holds no answer, and no path to one."""
+"""The kit: the folder that a candidate receives. It holds no answer, and no path to one.
+
+Of a repair it is the flawed service; of a review a repository with the service as it is on
+``main``, and the pull request as a branch.
+"""
 
 from __future__ import annotations
 
@@ -13,14 +17,17 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from exercises import places
 from exercises.exercise import Exercise
-from exercises.tree import LEAVINGS, Tree, write_tree
+from exercises.tree import LEAVINGS, Tree, read_tree, write_tree
 
 BRIEF = "BRIEF.md"
 MANIFEST = "kit.toml"
 GITIGNORE = ".gitignore"
+REQUEST = "PULL_REQUEST.md"
+#: The branch of a review that is to be judged, and the one that it is to go into.
+BRANCH, TRUNK = "change", "main"
 CONTRACT_FILES = ("CONTRACT.md", "openapi.yaml")
 #: What every kit holds besides the service.
-KIT_FILES = frozenset({BRIEF, MANIFEST, GITIGNORE, *CONTRACT_FILES})
+KIT_FILES = frozenset({BRIEF, MANIFEST, GITIGNORE, REQUEST, *CONTRACT_FILES})
 
 #: Git leaves aside what a hand-in leaves aside: environments, caches, editors' folders.
 _GITIGNORE = "".join(f"{name}\n" for name in LEAVINGS if name != ".git")
@@ -82,7 +89,12 @@ def beside_the_service(exercise: Exercise) -> frozenset[str]:
 
 def kit_tree(exercise: Exercise, version: str, canary: str) -> dict[str, bytes]:
     """Every file of the kit: the starter, and what is beside it."""
-    tree = {**exercise.starter(), **exercise.enclosed}
+    return {**exercise.starter(), **_beside(exercise, version, canary)}
+
+
+def _beside(exercise: Exercise, version: str, canary: str) -> dict[str, bytes]:
+    """The files of the kit that are none of the service's."""
+    tree = dict(exercise.enclosed)
     kit = Kit(
         exercise=exercise.id,
         track=exercise.track,
@@ -95,12 +107,15 @@ def kit_tree(exercise: Exercise, version: str, canary: str) -> dict[str, bytes]:
     tree[GITIGNORE] = _GITIGNORE.encode()
     for name in CONTRACT_FILES:
         tree[name] = (places.CONTRACT / name).read_bytes()
+    if exercise.request:
+        tree[REQUEST] = exercise.request.encode()
     return tree
 
 
 def write_kit(exercise: Exercise, folder: Path, version: str, canary: str) -> None:
-    """Writes the kit into a new or empty folder, as a git repository of one commit.
+    """Writes the kit into a new or empty folder, as a git repository.
 
+    It has one commit; a review's has another, on the branch to be judged, which is checked out.
     ``canary`` tells which kit it is (``exercises.canary``).
 
     Raises ``KitError`` where the folder is taken or git is missing.
@@ -113,10 +128,15 @@ def write_kit(exercise: Exercise, folder: Path, version: str, canary: str) -> No
     try:
         if folder.is_dir() and any(folder.iterdir()):
             raise KitError(f"{folder} is not empty: name a new or an empty folder.")
-        write_tree(kit_tree(exercise, version, canary), folder)
+        _git(git, folder, "init", "--quiet", f"--initial-branch={TRUNK}", "--template=")
+        if exercise.kind == "review":
+            beside = _beside(exercise, version, canary)
+            _commit(git, folder, {**exercise.base(), **beside}, "The payment service")
+            _git(git, folder, "checkout", "--quiet", "-b", BRANCH)
+        title = exercise.request.partition("\n")[0].removeprefix("# ") or exercise.title
+        _commit(git, folder, kit_tree(exercise, version, canary), title)
     except OSError as failure:
         raise KitError(f"{folder} cannot be written: {failure.strerror}.") from failure
-    _commit(git, folder, exercise.title)
 
 
 def read_kit(tree: Tree) -> Kit | None:
@@ -130,23 +150,27 @@ def read_kit(tree: Tree) -> Kit | None:
         return None
 
 
-def _commit(git: str, folder: Path, title: str) -> None:
+def _commit(git: str, folder: Path, tree: Tree, title: str) -> None:
+    """Makes the folder hold a tree, and nothing else, as one commit more."""
+    for path in read_tree(folder).keys() - tree.keys():
+        (folder / path).unlink()
+    write_tree(tree, folder)
+    _git(git, folder, "add", "--all", "--force")
+    _git(git, folder, "commit", "--quiet", "--no-gpg-sign", "--message", title)
+
+
+def _git(git: str, folder: Path, *command: str) -> None:
     environment = {**os.environ, **_AUTHOR}
     for name in [name for name in environment if name.startswith("GIT_") and name not in _AUTHOR]:
         del environment[name]  # a caller's GIT_DIR would send the commit elsewhere
-    commands = (
-        ["init", "--quiet", "--initial-branch=main", "--template="],
-        ["add", "--all", "--force"],
-        ["commit", "--quiet", "--no-gpg-sign", "--message", title],
+    folder.mkdir(parents=True, exist_ok=True)
+    done = subprocess.run(
+        [git, "-c", "core.autocrlf=false", *command],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
     )
-    for command in commands:
-        done = subprocess.run(
-            [git, "-c", "core.autocrlf=false", *command],
-            cwd=folder,
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if done.returncode:
-            raise KitError(f"git {command[0]} failed in {folder}: {done.stderr.strip()}")
+    if done.returncode:
+        raise KitError(f"git {command[0]} failed in {folder}: {done.stderr.strip()}")

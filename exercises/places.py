@@ -18,6 +18,9 @@ CONTRACT = REFERENCE / "contract"
 #: One folder a flaw: ``flaw.toml``, ``lesson.md`` and a folder of patches a track.
 FLAWS = REFERENCE / "flaws"
 
+#: One folder a harmless change of a pull request: ``change.toml`` and a patch a track.
+HARMLESS = REFERENCE / "harmless"
+
 
 def service(track: str = "fastapi") -> Path:
     """The folder of a track's reference service."""

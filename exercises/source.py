@@ -29,9 +29,13 @@ class Source:
 
     @classmethod
     def of(cls, path: str, tree: Tree) -> Source:
-        """Reads it; raises ``SyntaxError`` for a ``.py`` that is no Python."""
+        """Reads it; what is no Python defines nothing."""
         text = tree.get(path, b"").decode("utf-8", "replace")
-        return cls(tuple(text.splitlines()), ast.parse(text if path.endswith(".py") else ""))
+        try:
+            module = ast.parse(text if path.endswith(".py") else "")
+        except (SyntaxError, ValueError):
+            module = ast.Module(body=[], type_ignores=[])
+        return cls(tuple(text.splitlines()), module)
 
     def telling(self, start: int, end: int) -> list[int]:
         """The lines after ``start`` up to ``end`` that say how the service behaves.

@@ -123,3 +123,33 @@ def exercises_folder(tmp_path: Path, bank_folder: Path, monkeypatch: pytest.Monk
         'minutes = 10\ntrack = "fastapi"\nflaws = ["first-flaw", "second-flaw"]\n'
     )
     return home.parent
+
+
+#: A patch that only adds a file.
+ADDING = """\
+diff --git a/more.py b/more.py
+new file mode 100644
+--- /dev/null
++++ b/more.py
+@@ -0,0 +1 @@
++MORE = 1
+"""
+
+
+@pytest.fixture
+def review_folder(exercises_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Beside it a review ``judged``, of one flaw and the harmless change ``more``."""
+    monkeypatch.setattr(places, "HARMLESS", tmp_path / "reference" / "harmless")
+    more = places.HARMLESS / "more"
+    more.mkdir(parents=True)
+    (more / "change.toml").write_text('title = "More"\nabout = "Nobody reads it."\n')
+    (more / "fastapi.patch").write_text(ADDING)
+    home = exercises_folder / "judged"
+    home.mkdir()
+    (home / "brief.md").write_text("# Judge it\n")
+    (home / "pull-request.md").write_text("# Lines, made shorter\n\nThey were too long.\n")
+    (home / "exercise.toml").write_text(
+        'id = "judged"\ntitle = "A review"\nsummary = "For the tests."\nkind = "review"\n'
+        'minutes = 10\ntrack = "fastapi"\nflaws = ["first-flaw"]\nharmless = ["more"]\n'
+    )
+    return exercises_folder

@@ -10,8 +10,8 @@ import pytest
 from exercises.bank import load_bank
 from exercises.exercise import Exercise, exercise_ids, load_exercise
 from exercises.kit import (
-    GITIGNORE,
     KIT_FILES,
+    REQUEST,
     Kit,
     KitError,
     beside_the_service,
@@ -95,8 +95,30 @@ def test_git_leaves_aside_what_a_hand_in_leaves_aside(exercise: Exercise, tmp_pa
 
 def test_a_kit_is_its_starter_and_the_kit_files(exercise: Exercise) -> None:
     tree = kit_tree(exercise, "1", CANARY)
-    assert set(tree) >= {*KIT_FILES, GITIGNORE}
+    assert set(tree) >= KIT_FILES - {REQUEST}
     assert {path: tree[path] for path in tree if path not in KIT_FILES} == exercise.starter()
+
+
+def test_a_review_is_a_branch_from_the_sound_service(
+    bank_folder: Path, review_folder: Path, tmp_path: Path
+) -> None:
+    exercise = load_exercise("judged", load_bank(bank_folder), review_folder)
+    folder = tmp_path / "kit"
+    write_kit(exercise, folder, version="1", canary=CANARY)
+    assert git(folder, "branch", "--show-current") == "change"
+    assert git(folder, "log", "--format=%s", "change").splitlines() == [
+        "Lines, made shorter",
+        "The payment service",
+    ]
+    assert git(folder, "status", "--porcelain") == ""
+    changed = git(folder, "diff", "--name-only", "main", "change").splitlines()
+    assert changed == ["app.py", "more.py"]
+    diff = git(folder, "diff", "main", "change")
+    assert "+first-flaw inject seed" in diff
+    assert "+MORE = 1" in diff
+    assert git(folder, "show", "main:app.py") == "\n".join(f"line {n}" for n in range(1, 9))
+    assert "# Lines, made shorter" in (folder / REQUEST).read_text()
+    assert git(folder, "show", f"main:{REQUEST}") == git(folder, "show", f"change:{REQUEST}")
 
 
 @pytest.mark.parametrize("name", exercise_ids())
