@@ -21,6 +21,7 @@ from checks.losers import carried_out, seen
 from checks.payouts import PROMPT, Desk
 from checks.probes import probe
 from checks.registry import check
+from checks.shops import Shop
 from checks.tenants import Merchant, payment_body
 from checks.verdicts import Broken, Vulnerable
 
@@ -32,6 +33,9 @@ _HINT = (
 
 #: How libraries write the hash of a secret down.
 _HASH = re.compile(r"\$(?:argon2(?:id|i|d)|2[abxy]|scrypt|5|6|y)\$|(?:pbkdf2|scrypt)[:_$]")
+
+#: How a timestamp begins, whose digits may be a code's by chance.
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT", re.ASCII)
 
 #: Shorter ones than this could stand in an answer by chance.
 _SHORTEST = 8
@@ -50,16 +54,30 @@ class _Secret:
         data = value.encode()
         forms = {value, quote(value, safe=""), data.hex(), *_base64(data)}
         if hashed:
-            for name in ("md5", "sha1", "sha256", "sha512", "blake2b", "sha3_256"):
-                digest = hashlib.new(name, data).digest()
-                forms |= {digest.hex(), *_base64(digest)}
+            forms |= {*_hashes(data)}
         return cls(what, tuple(sorted(form for form in forms if len(form) >= _SHORTEST)))
+
+    @classmethod
+    def made_of(cls, what: str, value: str) -> _Secret:
+        """Its hashes alone, where it is itself shown by right."""
+        return cls(what, tuple(_hashes(value.encode())))
 
     def within(self, answer: Answer) -> bool:
         """Whether an answer gives it away, in its body or in a header."""
         text = answer.content.decode(errors="replace")
-        shown = [text, text.lower(), json.dumps(list(answer.headers.items()))]
+        return self.within_text(text, text.lower(), json.dumps(list(answer.headers.items())))
+
+    def within_text(self, *shown: str) -> bool:
+        """Whether one of these gives it away."""
         return any(form in part for form in self.texts for part in shown)
+
+
+def _hashes(data: bytes) -> Iterator[str]:
+    """What hashes that anybody can compute make of bytes, as they may be written."""
+    for name in ("md5", "sha1", "sha256", "sha512", "blake2b", "sha3_256"):
+        digest = hashlib.new(name, data).digest()
+        yield digest.hex()
+        yield from _base64(digest)
 
 
 def _base64(data: bytes) -> Iterator[str]:
@@ -90,21 +108,25 @@ async def a_clients_secret_is_shown_once(alice: Merchant, fresh: Fresh) -> None:
             for path in paths:
                 answer = await client.get(path)
                 _keeps_back(answer, secrets)
-                if "clients" in path and (found := _HASH.search(answer.content.decode())):
-                    raise Vulnerable(f"{answer} shows a hash, {found.group()}...", _HINT)
+                if "clients" in path and (found := _hash_in(answer)):
+                    raise Vulnerable(f"{answer} shows a hash, {found}...", _HINT)
     with probe("what is answered about clients"):
         other = await alice.post("/v1/clients", {"name": fresh.name(), "role": "viewer"})
         for answer in (other, await alice.request("DELETE", f"/v1/clients/{made.id}")):
             _keeps_back(answer, secrets)
+        merchant = await alice.platform.client.post("/v1/merchants", {"name": fresh.name()})
+        _shows_no_hash(other, other.expect(201).members)
+        _shows_no_hash(merchant, merchant.expect(201).members.get("owner"))
 
 
 @check(
     "overexposed-response",
-    needs=(*contract.refunds, *contract.events, *contract.lists),
+    needs=(*contract.refunds, *contract.deliveries, *contract.lists),
     competencies=("security.data-exposure", "security.cards"),
 )
 async def a_cards_token_is_not_shown(alice: Merchant, testbed: Testbed) -> None:
-    """No answer about a payment shows the token of its card, which is as good as the card."""
+    """Nothing that is told of a payment shows its card's token, which is as good as the card."""
+    shop = await Shop.open(alice, testbed)
     account, card = await alice.funded(), alice.fresh.card()
     token = [_Secret.of("the token of a card", card)]
     viewer = await alice.client("viewer")
@@ -120,6 +142,11 @@ async def a_cards_token_is_not_shown(alice: Merchant, testbed: Testbed) -> None:
         async for shown in _shown(viewer, alice, path, account.url):
             _keeps_back(shown, token)
         attempt.note(f"{card} is in none of them.")
+    with probe("what the merchant's server is sent of them"):
+        for _, event in await events_of(alice):
+            for call in await shop.taken(event):
+                if token[0].within_text(call.body.decode(errors="replace")):
+                    raise Vulnerable(f"{event.type} is sent with {token[0].what}.", _HINT)
     with probe("a payment that the card declines"):
         fault = await testbed.psp.fault("decline", "sale", token=card)
         declined = await alice.post(
@@ -159,6 +186,8 @@ async def an_approvers_code_is_sent_alone(alice: Merchant, testbed: Testbed) -> 
     """The code that approves a payout is in the message, and in no answer."""
     desk = await Desk.open(alice, testbed)
     payout = await desk.make(await alice.funded(), alice.fresh.money(1_000, 90_000))
+    # A code is short: what the payout has shown before it was made may be like it by chance.
+    known = {str(value) for _, value in _leaves((await seen(alice.owner, payout.url)).members)}
     with probe("a challenge, and all that shows its payout"):
         challenged = await carried_out(partial(alice.post, f"{payout.url}/challenges", {}))
         challenged.expect(201)
@@ -170,20 +199,22 @@ async def an_approvers_code_is_sent_alone(alice: Merchant, testbed: Testbed) -> 
         answers += [await alice.get(path) for path in ("/v1/events", "/v1/audit")]
         for answer in answers:
             for path, value in _leaves(answer.members):
-                if _is_code(value, code):
+                if str(value) not in known and _is_code(value, code):
                     raise Vulnerable(
                         f"{answer} shows the code that was sent to the approver, as {path}.", _HINT
                     )
 
 
 def _is_code(value: object, code: str) -> bool:
-    """Whether a value is the code, or what a hash that anybody can compute makes of it."""
+    """Whether a value is the code, has it among its words, or what a hash makes of it."""
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value) == code.lstrip("0")
-    if not isinstance(value, str):
+    if not isinstance(value, str) or _TIME.match(value):
         return False
     hashed = _Secret.of("", code, hashed=True).texts
-    return value == code or any(len(text) > len(code) + 8 and text in value for text in hashed)
+    return re.search(rf"(?<!\w){re.escape(code)}(?!\w)", value) is not None or any(
+        len(text) > len(code) + 8 and text in value for text in hashed
+    )
 
 
 def _leaves(value: object, path: str = "") -> Iterator[tuple[str, object]]:
@@ -196,6 +227,22 @@ def _leaves(value: object, path: str = "") -> Iterator[tuple[str, object]]:
             yield from _leaves(item, f"{path}[{place}]")
     else:
         yield path, value
+
+
+def _hash_in(answer: Answer) -> str:
+    """How the hash of a secret begins that an answer shows, in a library's own format."""
+    found = _HASH.search(answer.content.decode(errors="replace"))
+    return found.group() if found else ""
+
+
+def _shows_no_hash(answer: Answer, client: object) -> None:
+    """Beside the secret of a client that was just made stands nothing that was made of it."""
+    secret = client.get("secret") if isinstance(client, Mapping) else None
+    if not isinstance(secret, str):
+        raise Broken(f"{answer}, and does not show the secret of the client that was made.")
+    made = _Secret.made_of("a hash of a secret", secret)
+    if made.within(answer) or _hash_in(answer):
+        raise Vulnerable(f"{answer} shows {made.what}, beside the secret itself.", _HINT)
 
 
 def _keeps_back(answer: Answer, secrets: list[_Secret]) -> None:
