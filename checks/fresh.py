@@ -89,7 +89,7 @@ class Fresh:
 
     def card_number(self, length: int = 16) -> str:
         """So many digits that pass the Luhn check, as a card's number does (ISO/IEC 7812)."""
-        first = {13: "4", 14: "36", 15: "37", 16: "4", 19: "6"}[length]
+        first = {13: "4", 14: "36", 15: "37", 16: "4", 17: "62", 18: "62", 19: "6"}[length]
         digits = [int(digit) for digit in first]
         digits += [self.number(0, 9) for _ in range(length - len(digits) - 1)]
         doubled = sum(sum(divmod(digit * 2, 10)) for digit in digits[::-1][::2])

@@ -40,3 +40,12 @@ def test_a_bank_account_is_as_the_contract_says(seed: int) -> None:
     assert account.isascii()
     assert account.isalnum()
     assert account == account.upper()
+
+
+@given(seeds, st.integers(13, 19))
+def test_a_cards_number_has_its_length_and_passes_the_luhn_check(seed: int, length: int) -> None:
+    number = Fresh(seed, "a/check").card_number(length)
+    digits = [int(digit) for digit in reversed(number)]
+    doubled = [sum(divmod(2 * digit, 10)) for digit in digits[1::2]]
+    assert len(number) == length
+    assert (sum(digits[::2]) + sum(doubled)) % 10 == 0
