@@ -6,6 +6,7 @@ ended by the reply, so that the notice comes after it.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
@@ -15,6 +16,7 @@ from checks.client import Answer
 from checks.events import events_of
 from checks.expectations import ambiguous
 from checks.fresh import Fresh
+from checks.losers import SETTLED
 from checks.notices import bring, psp_notice
 from checks.processor import last_reference
 from checks.resilience.cases import Asked, Till
@@ -25,6 +27,9 @@ from checks.verdicts import Broken, NotReached
 #: Where it is charged that an operation without an outcome is taken for declined, or for done.
 _DECLINED = "resilience/no_answer_is_neither_paid_nor_declined"
 _DONE = "resilience/only_success_is_success"
+
+#: Seconds between two looks at whether the PSP has heard of something.
+_PAUSE = 0.05
 
 #: Why the PSP declines.
 REASON = "do_not_honour"
@@ -95,6 +100,27 @@ async def told(asked: Asked, *, declined: bool) -> News:
         answer = (await asked.send()).expect(200, 201)
     payment = await _payment(asked, answer)
     return News(asked, payment, await latest(asked))
+
+
+async def heard(psp: Psp, card: str, what: str) -> None:
+    """Wait until the PSP is at something on a card, whose reply it withholds.
+
+    Raises ``Broken`` where it is not asked in time.
+    """
+    deadline = asyncio.get_running_loop().time() + SETTLED
+    while not await psp.under_way(card):
+        if asyncio.get_running_loop().time() > deadline:
+            raise Broken(f"{SETTLED:g} s after a {what} was sent, the PSP has not heard.")
+        await asyncio.sleep(_PAUSE)
+
+
+async def under_way(asked: Asked) -> Payment:
+    """The payment, as soon as the PSP is at the operation; raises ``Broken`` as ``heard``."""
+    await heard(asked.till.psp, asked.card, asked.kind)
+    payment = await asked.found()
+    if payment is None:
+        raise Broken(f"A {asked.kind} is under way, and its payment is not listed.")
+    return payment
 
 
 async def run_out(till: Till) -> News:

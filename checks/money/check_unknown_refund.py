@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -12,13 +14,14 @@ from checks.attachment import Testbed
 from checks.client import Answer
 from checks.expectations import ambiguous, expect_problem
 from checks.fresh import Fresh
+from checks.news import heard
 from checks.probes import probe
 from checks.processor import Effect, effects
 from checks.registry import check
 from checks.shapes import Payment
 from checks.tenants import Merchant, transfer_body
-from checks.testbed.faults import FaultKind
-from checks.verdicts import NotReached, Vulnerable
+from checks.testbed.faults import FaultKind, Operation
+from checks.verdicts import Broken, Inconclusive, NotReached, Vulnerable
 
 _HINT = (
     "Count every refund that has not failed for certain, pending and unknown ones too, against what"
@@ -37,9 +40,14 @@ _OPENNESS = "resilience/no_answer_is_neither_paid_nor_declined"
 #: Where it is charged that known refunds are not added up.
 _SERIAL = "money/refunds_in_parts_keep_to_the_capture"
 
+#: What is refunded of a capture, in hundredths, so that little is left.
+_MOST = 60
+
+_TOO_LATE = "The service gave the PSP up before it was asked for more."
+
 _OPEN = frozenset({"pending", "unknown"})
 
-_KINDS: tuple[FaultKind, ...] = ("drop_after", "drop_before")
+_KINDS: tuple[FaultKind, ...] = ("drop_after", "drop_before", "hold")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,17 +91,46 @@ async def a_refund_without_an_outcome_counts(
             silent, beyond, before = await _refund_in_silence(
                 testbed, alice, payment, card, silence
             )
-            done = await _refunds(testbed, card)
-            given = sum((Decimal(one.amount) for one in done), Decimal())
             # What one refund's own retries came to is another check's matter.
-            if given > Decimal(captured.decimal) and len(done) > max(before, len(silent)):
-                accepted = next((answer for answer in beyond if answer.ok), beyond[0])
-                raise Vulnerable(
-                    f"{silent[0]} to {silence.what} without a word, and {accepted} to one beyond"
-                    f" what is left: the PSP has given back {given} {captured.currency} of a"
-                    f" capture of {captured} (refunds carried out: {len(done)}).",
-                    _HINT,
-                )
+            most = max(before, len(silent))
+            first = f"{silent[0]} to {silence.what}"
+            await _not_beyond(testbed, payment, card, beyond, first=first, most=most)
+    await _none_beside_one_under_way(alice, testbed, fresh)
+
+
+async def _none_beside_one_under_way(alice: Merchant, testbed: Testbed, fresh: Fresh) -> None:
+    """A refund that the PSP is still at counts as well."""
+    card, captured = fresh.card(), fresh.money(10_000, 90_000)
+    payment = await alice.pay(captured, await alice.funded(), card=card)
+    with probe("a refund that the PSP is at, and others beyond what is left"):
+        async with _open(testbed, alice, payment, card, "hold") as asking:
+            beyond = await _beyond(testbed, alice, payment, (41,))
+            late = asking.done()
+        await _until_known(alice, payment)
+        first = "The PSP was at a refund"
+        await _not_beyond(testbed, payment, card, beyond, first=first, most=1)
+        if late:
+            raise Inconclusive(_TOO_LATE)
+
+
+async def _not_beyond(
+    testbed: Testbed, payment: Payment, card: str, beyond: list[Answer], *, first: str, most: int
+) -> None:
+    """The PSP has not given back more than was captured by any of those ``beyond`` what is left.
+
+    ``most`` is how many others it may have carried out; ``first`` says of these.
+    """
+    done = await _refunds(testbed, card)
+    given = sum((Decimal(one.amount) for one in done), Decimal())
+    captured = payment.captured.money
+    if given > Decimal(captured.decimal) and len(done) > most:
+        accepted = next((answer for answer in beyond if answer.ok), beyond[0])
+        raise Vulnerable(
+            f"{first} without a word, and {accepted} to one beyond what is left: the PSP has given"
+            f" back {given} {captured.currency} of a capture of {captured} (refunds carried out:"
+            f" {len(done)}).",
+            _HINT,
+        )
 
 
 async def _refunds(testbed: Testbed, card: str) -> list[Effect]:
@@ -127,21 +164,56 @@ async def _refund_in_silence(
     for _ in range(silence.asked):
         await alice.sync(payment)
     before = len(await _refunds(testbed, card))
-    beyond = [
-        await _ask(alice.on(replica), payment, _share(captured, part))
-        for part in silence.beyond
-        for replica in testbed.replicas
-    ]
+    beyond = await _beyond(testbed, alice, payment, silence.beyond)
     await psp.lift(refund)
     await psp.lift(look_up)
     await _until_known(alice, payment)
     return silent, beyond, before
 
 
+async def _beyond(
+    testbed: Testbed, alice: Merchant, payment: Payment, parts: tuple[int, ...]
+) -> list[Answer]:
+    """Ask each replica for each of these hundredths, which is more than is left."""
+    return [
+        await _ask(alice.on(replica), payment, _share(payment.captured.money, part))
+        for part in parts
+        for replica in testbed.replicas
+    ]
+
+
+@asynccontextmanager
+async def _open(
+    testbed: Testbed, alice: Merchant, payment: Payment, card: str, kind: FaultKind
+) -> AsyncIterator[asyncio.Task[Answer]]:
+    """A refund of most of a capture whose end is not known before the block ends.
+
+    The PSP is still at it (``hold``), or has not answered, and was asked about it in vain.
+    """
+    under_way = kind == "hold"
+    asked: tuple[Operation, ...] = ("refund",) if under_way else ("refund", "lookup")
+    fault = await testbed.psp.fault(kind, *asked, token=card, effect=under_way)
+    asking = asyncio.create_task(_ask(alice, payment, _share(payment.captured.money, _MOST)))
+    try:
+        if under_way:
+            await heard(testbed.psp, card, "refund")
+        else:
+            _left_open(await asking)
+            for _ in range(_ASKED):
+                await alice.sync(payment)
+        yield asking
+    finally:
+        await testbed.psp.lift(fault)
+        await asyncio.gather(asking, return_exceptions=True)
+
+
 def _left_open(answer: Answer) -> None:
     """The outcome of a refund that the PSP did not answer for is not said to be known."""
-    if not ambiguous(answer):
+    if ambiguous(answer):
+        return
+    if answer.ok or answer.status == 402:
         raise NotReached(f"{answer} to a refund that the PSP did not answer for.", _OPENNESS)
+    raise Broken(f"{answer} to a refund of what is left, which the PSP did not answer for.")
 
 
 async def _ask(merchant: Merchant, payment: Payment, amount: Money) -> Answer:
@@ -179,25 +251,20 @@ async def an_unknown_refund_keeps_its_hold(
     """What a refund without an outcome may have given back is not spent in the meantime."""
     for kind in _KINDS:
         card, account = fresh.card(), await alice.open_account()
-        captured = fresh.money(10_000, 90_000)
-        payment = await alice.pay(captured, account, card=card)
-        part = _share(captured, 60)
-        fault = await testbed.psp.fault(kind, "refund", "lookup", token=card)
+        payment = await alice.pay(fresh.money(10_000, 90_000), account, card=card)
+        part = _share(payment.captured.money, _MOST)
         with probe(f"a transfer of what is held for a refund of {part} ({kind})"):
-            refunded = await _ask(alice, payment, part)
-            _left_open(refunded)
-            for _ in range(_ASKED):
-                await alice.sync(payment)
-            shown = await alice.account(account)
-            beyond = Money(shown.balance.posted.amount - part.amount + 1, captured.currency)
-            body = transfer_body(account, await bob.open_account(), beyond)
-            answer = await alice.post("/v1/transfers", body, key=fresh.key())
-            await testbed.psp.lift(fault)
+            async with _open(testbed, alice, payment, card, kind) as asking:
+                posted = (await alice.account(account)).balance.posted.money
+                beyond = Money(posted.amount - part.amount + 1, posted.currency)
+                body = transfer_body(account, await bob.open_account(), beyond)
+                answer = await alice.post("/v1/transfers", body, key=fresh.key())
+                late = kind == "hold" and asking.done()
+            refunded = asking.result()
             if answer.ok:
                 raise Vulnerable(
                     f"{refunded} to a refund of {part}, and {answer} to a transfer of {beyond},"
-                    f" of {shown.balance.posted.money} posted: it is promised to the card, and"
-                    " spent.",
+                    f" of {posted} posted: it is promised to the card, and spent.",
                     _HINT,
                 )
             await _until_known(alice, payment)
@@ -205,3 +272,5 @@ async def an_unknown_refund_keeps_its_hold(
             if left.amount < 0:
                 raise Vulnerable(f"When the refund of {part} was known, {left} were left.", _HINT)
             expect_problem(answer, 422, code="insufficient_funds")
+            if late:
+                raise Inconclusive(_TOO_LATE)
