@@ -13,7 +13,7 @@ from checks.fresh import Fresh
 from checks.gathering import all_of
 from checks.probes import probe
 from checks.registry import check
-from checks.resilience.cases import Asked, Till
+from checks.resilience.cases import KINDS, Asked, Till
 from checks.settings import IMPATIENT_CALLS
 from checks.tenants import Merchant
 from checks.testbed.faults import FaultKind, Operation
@@ -29,7 +29,8 @@ _HINT = (
 #: busy machine adds to it.
 _PATIENCE = 20.0
 
-#: Seconds between two bytes of a reply: no time-out for reading ends it, and it takes a minute.
+#: Seconds between two bytes of a reply: no time-out for reading ends it, and it takes a minute or
+#: more.
 _PACE = 0.25
 
 
@@ -45,9 +46,8 @@ class _Trouble:
 _TROUBLES = (
     _Trouble("never answers", "hang", {"effect": True}),
     _Trouble("answers byte by byte", "trickle", {"seconds": _PACE}),
+    _Trouble("answers byte by byte from the first", "trickle", {"seconds": _PACE, "head": True}),
 )
-
-_KINDS: tuple[Operation, ...] = ("sale", "capture", "refund")
 
 
 @check(
@@ -61,7 +61,7 @@ _KINDS: tuple[Operation, ...] = ("sale", "capture", "refund")
 async def a_psp_that_hangs_is_given_up(alice: Merchant, psp: Psp, fresh: Fresh) -> None:
     """A request is answered soon after the deadline, whatever the PSP leaves it waiting for."""
     till = await Till.open(alice, psp, fresh)
-    cases = [(trouble, kind) for trouble in _TROUBLES for kind in _KINDS]
+    cases = [(trouble, kind) for trouble in _TROUBLES for kind in KINDS]
     asked = await till.ask(kind for _, kind in cases)
     await all_of(
         _given_up(psp, one, trouble, kind)
@@ -89,9 +89,9 @@ async def _look_up_given_up(till: Till, psp: Psp, trouble: _Trouble) -> None:
     dropped = await psp.fault("drop_after", "sale", token=asked.card)
     fault = await psp.fault(trouble.kind, "lookup", token=asked.card, **trouble.options)
     with probe(f"a sync of a sale, whose look-up the PSP takes, and {trouble.what}"):
-        left = await asked.till.merchant.post(asked.path, asked.body, key=asked.key)
-        if left.status == 202:
-            path = f"{asked.path}/{left.members.get('id')}/sync"
+        await asked.send()
+        if (payment := await asked.found()) is not None and payment.status == "unknown":
+            path = f"{payment.url}/sync"
             answer = await asked.till.merchant.post(path, {}, patience=_PATIENCE)
             _answered(answer, "a sync", trouble)
     await psp.lift(fault)

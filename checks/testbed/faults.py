@@ -39,7 +39,8 @@ class Fault(BaseModel):
     - ``slow``: done at once, answered after ``seconds``.
     - ``hang``: never answered; done only with ``effect``. ``hold``: answered when let go; done
       before with ``effect``, otherwise only then.
-    - ``trickle``: done, and answered byte by byte, with ``seconds`` between two.
+    - ``trickle``: done, and answered byte by byte, with ``seconds`` between two; the body alone, or
+      all of it with ``head``.
     - ``drop_before`` and ``drop_after``: the connection is closed without a reply, before or after
       the operation is done.
     - ``status_before`` and ``status_after``: answered with ``status`` and, where given, the
@@ -62,6 +63,7 @@ class Fault(BaseModel):
     reference: str | None = None
     times: int | None = Field(default=None, ge=1)
     seconds: float = Field(default=0.0, ge=0, le=300)
+    head: bool = False
     status: int = Field(default=500, ge=200, le=599)
     retry_after: str | None = None
     body: str | None = None

@@ -40,13 +40,15 @@ class Received:
 class Answer:
     """What is sent back; ``body`` is JSON unless ``headers`` say another type.
 
-    ``pace`` is how many seconds pass between two bytes of the body.
+    ``pace`` is how many seconds pass between two bytes of the body, and of the ``head`` if it is
+    paced too.
     """
 
     status: int
     body: str
     headers: Mapping[str, str] = field(default_factory=dict)
     pace: float = 0.0
+    head: bool = False
 
 
 #: Gives the answer to a request, or ``None`` to cut the connection without one.
@@ -152,11 +154,15 @@ class _Connection:
 
     async def _send(self, data: bytes, answer: Answer) -> None:
         """Send an answer, at its pace."""
-        head = len(data) - len(answer.body.encode()) if answer.pace else len(data)
-        self._writer.write(data[:head])
+        at_once = len(data)
+        if answer.pace:
+            at_once = 0 if answer.head else len(data) - len(answer.body.encode())
+        self._writer.write(data[:at_once])
         await self._writer.drain()
-        for place in range(head, len(data)):
+        for place in range(at_once, len(data)):
             await asyncio.sleep(answer.pace)
+            if self._writer.is_closing():
+                raise ConnectionResetError("the client has left")
             self._writer.write(data[place : place + 1])
             await self._writer.drain()
 

@@ -37,6 +37,9 @@ _DONE = frozenset(
 )  # fmt: skip
 _NONSENSE = '{"id": "op_'
 
+#: What makes a head as long as proxies make them, and as a body is.
+_LONG_HEAD = {"Via": "1.1 " + "0" * 240}
+
 
 @dataclass(slots=True)
 class _Scripted:
@@ -221,7 +224,8 @@ def _misleading(fault: Fault, operation: Operation, done: Answer | None) -> Answ
 def _altered(answer: Answer, fault: Fault) -> Answer:
     """The same answer, but about something else than was asked, or slower than anybody waits."""
     if fault.kind == "trickle":
-        return replace(answer, pace=fault.seconds)
+        headers = _LONG_HEAD if fault.head else {}
+        return replace(answer, headers=headers, pace=fault.seconds, head=fault.head)
     told = json.loads(answer.body)
     if "id" not in told:
         return answer

@@ -129,8 +129,11 @@ async def test_unknown_authorisations_paths_and_bodies(client: httpx.AsyncClient
     assert (await client.post("/v1/authorisations", json=SALE)).status_code == 400
 
 
-async def test_a_reply_may_come_byte_by_byte(psp: Psp, client: httpx.AsyncClient) -> None:
-    psp.script(Fault(kind="trickle", token="tok_1", times=1, seconds=0.001))
+@pytest.mark.parametrize("head", [False, True])
+async def test_a_reply_may_come_byte_by_byte(
+    psp: Psp, client: httpx.AsyncClient, head: bool
+) -> None:
+    psp.script(Fault(kind="trickle", token="tok_1", times=1, seconds=0.001, head=head))
     headers = {"Idempotency-Key": "k"}
     async with client.stream("POST", "/v1/authorisations", json=SALE, headers=headers) as reply:
         chunks = [chunk async for chunk in reply.aiter_raw()]
