@@ -62,9 +62,10 @@ async def no_endpoint_is_within_our_network(
         await testbed.names.point(name, addresses)
         with probe(f"an endpoint at a name that points to {what}"):
             url = f"https://{name}:{testbed.lease.receiver_tls_port}{new_path(alice)}"
-            await (
-                _refused_or_uncalled(shop, url) if FORBIDDEN in addresses else _refused(alice, url)
-            )
+            if FORBIDDEN in addresses:
+                await _refused_or_uncalled(shop, url)
+            else:
+                await _refused_or_not_asked_for(shop, name, url)
     with probe("an endpoint that moves to an address within our network"):
         moved = await alice.request("PATCH", shop.endpoint.url, {"url": plain})
         await _uncalled(await Shop.open(alice, testbed), shop.endpoint, plain, moved)
@@ -94,12 +95,35 @@ def _namings() -> dict[str, tuple[str, ...]]:
 
 async def _refused(alice: Merchant, url: str) -> None:
     """An address that nothing answers at is refused."""
-    answer = await alice.post(ENDPOINTS, {"url": url})
+    _expect_refused(await alice.post(ENDPOINTS, {"url": url}), url)
+
+
+def _expect_refused(answer: Answer, url: str) -> None:
     if answer.ok:
         raise Vulnerable(
             f"{answer}: an endpoint stands at {url}, though one at {FORBIDDEN} is refused.", _HINT
         )
     expect_problem(answer, 422, code="url_not_allowed")
+
+
+async def _refused_or_not_asked_for(shop: Shop, name: str, url: str) -> None:
+    """A name whose IPv6 address is within our network is refused by whoever may ever call that.
+
+    Who asks for IPv4 addresses alone, then and when it calls, does not know of it.
+    """
+    answer = await shop.merchant.post(ENDPOINTS, {"url": url})
+    if answer.ok and not await _asked_for_ipv6(shop.testbed, name):
+        made = answer.read(EndpointWithSecret)
+        event = await _event(shop.merchant)
+        calling = Shop(shop.merchant, shop.testbed, urlsplit(url).path, made)
+        await calling.delivery(event, "delivered", "dead")
+        if not await _asked_for_ipv6(shop.testbed, name):
+            return
+    _expect_refused(answer, url)
+
+
+async def _asked_for_ipv6(testbed: Testbed, name: str) -> bool:
+    return any(entry.method == "AAAA" for entry in await testbed.names.journal(name))
 
 
 async def _refused_or_uncalled(shop: Shop, url: str) -> None:
@@ -151,6 +175,8 @@ async def an_address_is_seen_again_at_each_call(
     first = await _event(alice)
     await all_of([shop.taken(first) for shop in shops.values()])
     for what, turns in moments.items():
+        # The next call fails, so that another one is made, by when the name has moved on.
+        await testbed.receiver.conduct(shops[what].path, status=503, times=1)
         await testbed.names.point(names[what], *turns)
     event = await _event(alice)
     await control.taken(event)
