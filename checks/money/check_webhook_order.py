@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 from checks import contract
 from checks.attachment import Testbed
@@ -12,19 +14,22 @@ from checks.fresh import Fresh
 from checks.gathering import all_of
 from checks.losers import carried_out, lost
 from checks.money.late_news import Desk, Late, declined_late, outrun
-from checks.news import Shown, expiry_of, lift, untold
+from checks.news import News, Shown, expiry_of, latest, lift, under_way, untold
 from checks.probes import probe
 from checks.processor import effects
 from checks.registry import check
 from checks.resilience.cases import Asked, Till
 from checks.tenants import Merchant
-from checks.verdicts import Broken, Vulnerable
+from checks.verdicts import Broken, Inconclusive, Vulnerable
 
 _HINT = (
     "Let a payment's status go forward only, whatever tells it: an authorisation that has run out"
     " ends one that is authorised, with nothing under way, and no other; what is told of an"
     " operation that has ended is passed over. The order in which notices arrive says nothing."
 )
+
+#: What ends an authorisation, other than that it runs out.
+_ENDS = ("capture", "void")
 
 _NEEDED = (
     *contract.payments,
@@ -82,29 +87,19 @@ async def an_authorisation_does_not_run_out_under_a_capture(
 ) -> None:
     """A payment whose capture or void may have been done is not ended by its authorisation."""
     till = await Till.open(alice, testbed.psp, fresh)
-    asked = await till.ask(["capture", "void"])
-    await all_of((_waits(testbed, one) for one in asked), at_once=1)
+    asked = await till.ask(_ENDS * 2)
+    await all_of((_waits(testbed, one) for one in asked[: len(_ENDS)]), at_once=1)
+    await all_of((_waits_meanwhile(testbed, one) for one in asked[len(_ENDS) :]), at_once=1)
 
 
 async def _waits(testbed: Testbed, asked: Asked) -> None:
     """The news has to be brought again, and changes nothing when the other has succeeded."""
     till, kind = asked.till, asked.kind
     news = await untold(asked, declined=False)
-    authorised, *_ = await till.psp.told(asked.card)
-    expiry = replace(news, operation=expiry_of(authorised, till.fresh))
+    expiry = await _expiry(news)
     try:
         with probe(f"an authorisation runs out, and the outcome of its {kind} is not known"):
-            answer = await expiry.bring(testbed)
-            now = await till.merchant.payment(news.payment)
-            if now.status != news.payment.status:
-                raise Vulnerable(
-                    f"{answer} to a notice that an authorisation has run out, whose {kind} the PSP"
-                    f" has carried out and not answered for yet: the payment, which was"
-                    f" {news.payment.status}, is {now.status}.",
-                    _HINT,
-                )
-            if not lost(answer):
-                raise Broken(f"{answer}; the contract asks for 409 operation_pending.", _HINT)
+            await _not_taken(testbed, expiry)
         with probe(f"the {kind} is told, and then once more that the authorisation has run out"):
             (await carried_out(partial(news.bring, testbed))).expect(204)
             settled = await Shown.of(till, news.payment)
@@ -117,3 +112,43 @@ async def _waits(testbed: Testbed, asked: Asked) -> None:
             answer.expect(204)
     finally:
         await lift([news])
+
+
+async def _waits_meanwhile(testbed: Testbed, asked: Asked) -> None:
+    """So has it while the PSP is still at the other."""
+    psp, kind = asked.till.psp, asked.kind
+    operations: tuple[Any, ...] = (kind,)
+    fault = await psp.fault("hold", *operations, token=asked.card, effect=True)
+    asking = asyncio.create_task(asked.send())
+    try:
+        with probe(f"an authorisation runs out, and the PSP is at its {kind}"):
+            news = News(asked, await under_way(asked), await latest(asked))
+            await _not_taken(testbed, await _expiry(news))
+            if asking.done():
+                raise Inconclusive(f"The {kind} was given up before the notice was brought.")
+    finally:
+        await psp.lift(fault)
+        await asyncio.gather(asking, return_exceptions=True)
+
+
+async def _expiry(news: News) -> News:
+    """That the authorisation has run out which the news is about."""
+    till = news.asked.till
+    authorised, *_ = await till.psp.told(news.asked.card)
+    return replace(news, operation=expiry_of(authorised, till.fresh))
+
+
+async def _not_taken(testbed: Testbed, expiry: News) -> None:
+    """The payment does not run out yet, since something may have been done with it."""
+    answer = await expiry.bring(testbed)
+    before, kind = expiry.payment, expiry.asked.kind
+    now = await expiry.asked.till.merchant.payment(before)
+    if now.status != before.status:
+        raise Vulnerable(
+            f"{answer} to a notice that an authorisation has run out, whose {kind} the PSP has"
+            f" carried out and not answered for yet: the payment, which was {before.status}, is"
+            f" {now.status}.",
+            _HINT,
+        )
+    if not lost(answer):
+        raise Broken(f"{answer}; the contract asks for 409 operation_pending.", _HINT)
