@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from checks import again, contract
@@ -14,7 +15,7 @@ from checks.fresh import Fresh
 from checks.interleaving import Send, interleave
 from checks.lanes import record
 from checks.lists import of_list
-from checks.losers import SETTLED, lost, seen
+from checks.losers import SETTLED, carried_out, lost, seen
 from checks.power_cuts import Outages, described, power_cuts
 from checks.probes import probe
 from checks.registry import check
@@ -45,7 +46,8 @@ Body = Callable[[], Mapping[str, Any]]
 class _Kind:
     """A change that is told of: where it is asked for, what tells of it and in which status.
 
-    The list at ``path`` shows it under the reference that the body names.
+    The list at ``path`` shows it under the reference that the body names. ``then`` is asked for of
+    what was made so, and is the change if it is given.
     """
 
     name: str
@@ -53,6 +55,7 @@ class _Kind:
     event: str
     body: Body
     status: str | None = None
+    then: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +68,15 @@ class _Asked:
     send: Send
 
     @classmethod
-    def of(cls, kind: _Kind, merchant: Merchant) -> _Asked:
+    async def of(cls, kind: _Kind, merchant: Merchant) -> _Asked:
         """A new one."""
-        reference = merchant.fresh.word(20)
-        body = {**kind.body(), "reference": reference}
-        key = merchant.fresh.key()
-        return cls(kind, merchant, reference, posting(merchant.owner, kind.path, body, key))
+        reference, key = merchant.fresh.word(20), merchant.fresh.key()
+        path, body = kind.path, {**kind.body(), "reference": reference}
+        if kind.then:
+            made = await carried_out(partial(merchant.post, path, body, key=key))
+            path = f"{path}/{made.expect(201).members.get('id')}/{kind.then}"
+            body, key = {}, merchant.fresh.key()
+        return cls(kind, merchant, reference, posting(merchant.owner, path, body, key))
 
     async def differs(self) -> str:
         """How the changes under this reference and what is told of them differ, if they do."""
@@ -139,7 +145,7 @@ async def a_change_and_its_event_are_one(alice: Merchant, testbed: Testbed, fres
 
 
 def _kinds(source: Account, target: Account, fresh: Fresh) -> list[_Kind]:
-    """A change by one transaction, one that the PSP takes part in, and one that only holds."""
+    """Changes by one transaction, one that the PSP takes part in, and ones that post nothing."""
 
     def transfer() -> Mapping[str, Any]:
         return transfer_body(source, target, fresh.money(100, 900))
@@ -158,18 +164,21 @@ def _kinds(source: Account, target: Account, fresh: Fresh) -> list[_Kind]:
         _Kind("transfers", "/v1/transfers", "transfer.created", transfer),
         _Kind("captured payments", "/v1/payments", "payment.captured", sale, "captured"),
         _Kind("payouts", "/v1/payouts", "payout.created", payout),
+        _Kind(
+            "cancelled payouts", "/v1/payouts", "payout.cancelled", payout, "cancelled", "cancel"
+        ),
     ]
 
 
 async def _possible(kind: _Kind, merchant: Merchant, testbed: Testbed) -> list[Cut]:
     """The cuts that a change can meet, by the course that it takes undisturbed."""
-    asked = _Asked.of(kind, merchant)
+    asked = await _Asked.of(kind, merchant)
     with probe(f"{kind.name}: undisturbed", keep=False) as attempt:
         run = await interleave(testbed, Schedule(), [asked.send], replicas=[testbed.replicas[-1]])
         record(run.course, attempt)
         if run.course.stuck:
             raise Inconclusive(run.course.stuck)
-        run.answers[0].expect(201)
+        run.answers[0].expect(200, 201)
         if difference := await asked.differs():
             raise Vulnerable(f"Undisturbed, {difference}.", _HINT)
     return power_cuts(run.course)[:_MOST]
@@ -179,7 +188,7 @@ async def _strike(kind: _Kind, cuts: Sequence[Cut], merchant: Merchant, outages:
     """Make changes of a kind meet each of the cuts, one after another."""
     driven = 0
     for cut in cuts:
-        asked = _Asked.of(kind, merchant)
+        asked = await _Asked.of(kind, merchant)
         with probe(f"{kind.name}: {described(cut)}", keep=False) as attempt:
             again.keep(attempt, kind.name, Schedule(cut=cut))
             run = await outages.make(cut, asked.send)
