@@ -39,6 +39,7 @@ from harness.outcome import print_outcome, write_result
 from harness.progress import Progress, verdict_line
 from harness.results import claim, discard
 from harness.session import Check, checking, fresh_seed, prepared, session
+from harness.standing import grade_review
 from harness.submission import Submission, take_in
 from harness.version import versions
 from scoring.competencies import competencies
@@ -97,9 +98,12 @@ def grade(request: Request, *, as_json: bool) -> int:
     roles = [load_role(name) for name in request.roles or role_ids()]
     submission = take_in(request.submission)
     bank = load_bank()
+    exercise = load_exercise(request.exercise, bank, seed=form_of(request, submission))
+    if exercise.kind == "review":
+        return grade_review(submission, exercise, bank, request.out, as_json=as_json)
     grading = Grading(
         submission=submission,
-        exercise=load_exercise(request.exercise, bank, seed=form_of(request, submission)),
+        exercise=exercise,
         bank=bank,
         seed=fresh_seed() if request.seed is None else request.seed,
         load=request.load,

@@ -55,6 +55,6 @@ def _trees(flaw: Flaw, folder: Path) -> tuple[Tree, Tree]:
         reference = reference_tree()
         return compose(reference, [next(iter(flaw.inject.values())).patch()]), reference
     exercise = load_exercise(kit.exercise, load_bank(), seed=kit.seed)
-    if flaw.id not in exercise.flaws:
+    if exercise.kind == "review" or flaw.id not in exercise.flaws:
         raise UsageError(f"{flaw.id} is none of what {exercise.title} is about.")
     return exercise.starter(), exercise.tree({flaw.id: None})

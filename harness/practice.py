@@ -232,7 +232,10 @@ def _flaws_of(submission: Submission) -> tuple[str, ...] | None:
     kit = submission.kit
     if kit is None:
         return None
-    return tuple(load_exercise(kit.exercise, load_bank(), seed=kit.seed).flaws)
+    exercise = load_exercise(kit.exercise, load_bank(), seed=kit.seed)
+    if exercise.kind == "review":
+        raise UsageError(f"{exercise.title} is to be read: 'assay review' opens it.")
+    return tuple(exercise.flaws)
 
 
 def _bar(held: int, total: int, width: int = 40) -> Text:
