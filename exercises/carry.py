@@ -1,4 +1,4 @@
-"""Carries the flaws' patches over to a reference that has changed.
+"""Carries the patches of flaws and harmless changes over to a reference that has changed.
 
     python -m exercises.carry HEAD~1
 
@@ -18,13 +18,14 @@ import subprocess
 import sys
 import tarfile
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from exercises import places
 from exercises.bank import Bank, Variant, load_bank
+from exercises.harmless import Harmless, harmless_ids, load_harmless
 from exercises.patches import Patch, PatchError
 from exercises.tree import Tree, compose, read_tree, write_tree
 
@@ -117,13 +118,22 @@ def _without_places(text: bytes) -> list[bytes]:
     return [line for line in text.splitlines() if not line.startswith(positions)]
 
 
-def carry_bank(bank: Bank, old: Tree, new: Tree) -> Iterator[tuple[Variant, Carried]]:
-    """Carry every patch of a bank over, and write those anew that git could merge."""
+def carry_over(
+    patched: Iterable[Variant | Harmless], old: Tree, new: Tree
+) -> Iterator[tuple[Variant | Harmless, Carried]]:
+    """Carry patches over, and write those anew that git could merge."""
     with tempfile.TemporaryDirectory(prefix="assay-carry-") as name:
         repository = _Repository(Path(name), old, new)
-        for variant in (one for flaw in bank.flaws.values() for one in flaw.variants):
-            carried = _carried(repository, old, new, variant.patch())
-            yield variant, _written(variant.path, carried)
+        for one in patched:
+            carried = _carried(repository, old, new, one.patch())
+            yield one, _written(one.path, carried)
+
+
+def patched_in(bank: Bank) -> Iterator[Variant | Harmless]:
+    """All that has a patch: the variants of every flaw, and the harmless changes."""
+    for flaw in bank.flaws.values():
+        yield from flaw.variants
+    yield from map(load_harmless, harmless_ids())
 
 
 def _written(path: Path, carried: Carried) -> Carried:
@@ -136,17 +146,17 @@ def _written(path: Path, carried: Carried) -> Carried:
 
 
 def main() -> int:
-    """Carry the bank's patches over; 1 where some are left to a person."""
+    """Carry all patches over; 1 where some are left to a person."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("commit", help="at which the patches fitted the reference")
     commit = parser.parse_args().commit
     left = 0
     try:
         old, new = reference_at(commit), read_tree(places.service())
-        for variant, carried in carry_bank(load_bank(), old, new):
+        for one, carried in carry_over(patched_in(load_bank()), old, new):
             if carried.outcome == "fits":
                 continue
-            print(f"{carried.outcome:8} {variant.path.relative_to(places.ROOT)}")
+            print(f"{carried.outcome:8} {one.path.relative_to(places.ROOT)}")
             if carried.outcome in ("conflict", "astray"):
                 left += 1
                 print("".join(f"         {line}\n" for line in carried.text.decode().splitlines()))

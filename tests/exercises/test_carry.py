@@ -9,10 +9,10 @@ import pytest
 
 from exercises import carry, places
 from exercises.bank import load_bank
-from exercises.carry import Outcome, carry_bank, reference_at
+from exercises.carry import Outcome, carry_over, patched_in, reference_at
 from exercises.patches import PatchError
 from exercises.tree import Tree, compose
-from tests.exercises.conftest import write_flaw
+from tests.exercises.conftest import patch_text, write_flaw
 
 OLD = {"app.py": b"".join(b"line %d\n" % number for number in range(1, 30)), "b.py": b"b\n"}
 
@@ -27,14 +27,19 @@ def changed(**lines: str) -> Tree:
 
 def outcomes(folder: Path, new: Tree, old: Tree = OLD) -> dict[str, Outcome]:
     bank = load_bank(folder)
-    found = {variant.label: one.outcome for variant, one in carry_bank(bank, old, new)}
-    assert set(found) == {one.label for flaw in bank.flaws.values() for one in flaw.variants}
+    found = {str(one.path): it.outcome for one, it in carry_over(patched_in(bank), old, new)}
+    assert set(found) == {str(path) for path in folder.parent.rglob("*.patch")}
     return found
 
 
 @pytest.fixture
-def flaw(tmp_path: Path) -> Path:
-    """One flaw, whose variants all change line 9."""
+def flaw(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """One flaw, whose variants all change line 9, as does a harmless change."""
+    monkeypatch.setattr(places, "HARMLESS", tmp_path / "harmless")
+    harmless = places.HARMLESS / "other-words"
+    harmless.mkdir(parents=True)
+    (harmless / "change.toml").write_text('title = "Other words"\nabout = "Nobody minds."\n')
+    (harmless / "fastapi.patch").write_text(patch_text(9, "in other words"))
     return write_flaw(tmp_path / "flaws", "a-flaw", 9)
 
 
@@ -64,7 +69,7 @@ def test_a_patch_follows_its_lines(flaw: Path) -> None:
 def test_a_conflict_is_named_and_nothing_written(flaw: Path) -> None:
     before = {path: path.read_bytes() for path in flaw.rglob("*.patch")}
     bank = load_bank(flaw.parent)
-    for _, one in carry_bank(bank, OLD, changed(_9="another\n")):
+    for _, one in carry_over(patched_in(bank), OLD, changed(_9="another\n")):
         assert one.outcome == "conflict"
         assert b"app.py" in one.text
     assert {path: path.read_bytes() for path in before} == before
@@ -103,4 +108,6 @@ def test_the_program_says_what_is_left(
     ):
         monkeypatch.setattr(carry, "read_tree", lambda _, new=new: new)
         assert carry.main() == status
-        assert f"{said:8} flaws/a-flaw/fastapi/inject/seed.patch" in capsys.readouterr().out
+        printed = capsys.readouterr().out
+        for path in ("flaws/a-flaw/fastapi/inject/seed", "harmless/other-words/fastapi"):
+            assert f"{said:8} {path}.patch" in printed

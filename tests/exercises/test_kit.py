@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from exercises.bank import load_bank
-from exercises.exercise import Exercise, exercise_ids, load_exercise
+from exercises.exercise import Exercise, load_exercise
 from exercises.kit import (
     KIT_FILES,
     REQUEST,
@@ -20,6 +20,7 @@ from exercises.kit import (
     write_kit,
 )
 from exercises.tree import read_tree
+from tests.exercises.kinds import REPAIRS, REVIEWS
 
 CANARY = "assay-canary-for-the-tests"
 
@@ -121,18 +122,26 @@ def test_a_review_is_a_branch_from_the_sound_service(
     assert git(folder, "show", f"main:{REQUEST}") == git(folder, "show", f"change:{REQUEST}")
 
 
-@pytest.mark.parametrize("name", exercise_ids())
+@pytest.mark.parametrize("name", [*REPAIRS, *REVIEWS])
 def test_what_a_real_kit_says_of_itself_is_true(name: str) -> None:
     exercise = load_exercise(name, load_bank())
     tree = kit_tree(exercise, "1", CANARY)
     kits = beside_the_service(exercise)
     assert {path: tree[path] for path in tree if path not in kits} == exercise.starter()
-    assert [path for path in tree if path.startswith("tests/")] == ["tests/conftest.py"]
+    added = {path for change in exercise.harmless for path in change.patch().paths}
+    tests = [path for path in tree if path.startswith("tests/") and path not in added]
+    assert tests == ["tests/conftest.py"]
     assert "testkit/psp.py" in tree
     assert not [path for path in tree if path.startswith(("testkit/model/", "testkit/edges/"))]
-    assert "There are no tests yet; `tests/conftest.py` and `testkit/`" in exercise.brief
+    assert "`tests/conftest.py` and `testkit/`" in exercise.brief
     headings = [line for line in tree["README.md"].decode().splitlines() if line.startswith("#")]
     assert headings == ["# Payments", "## Run it", "## Test it", "## Find your way"]
+
+
+@pytest.mark.parametrize("name", REPAIRS)
+def test_a_repair_comes_without_tests(name: str) -> None:
+    brief = load_exercise(name, load_bank()).brief
+    assert "There are no tests yet; `tests/conftest.py` and `testkit/`" in brief
 
 
 def test_what_the_brief_comes_with_is_in_the_kit(bank_folder: Path, exercises_folder: Path) -> None:

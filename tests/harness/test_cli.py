@@ -186,7 +186,12 @@ def test_lists_for_a_script() -> None:
         "month-end": 90,
         "double-charge": 60,
         "webhooks": 90,
+        "conversions": 45,
         "full-service": 360,
+        "due-diligence": 1440,
+        "faster-transfers": 40,
+        "refunds-reworked": 40,
+        "webhooks-hardened": 45,
     }
     flaws = json.loads(assay("list", "flaws", "--json").stdout)
     assert {one["id"] for one in flaws} >= set(exercises[0]["flaws"])
