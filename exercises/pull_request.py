@@ -77,8 +77,13 @@ def planted(
 
 
 def _new(head: Tree, without: Tree) -> Iterator[tuple[Region, Region | None]]:
+    """Of a file that is the flaw's own the whole is its place: one may comment at its head."""
     for place in places(head, without):
-        yield _regions(place.path, "new", place.first, place.last, Source.of(place.path, head))
+        source = Source.of(place.path, head)
+        if place.path in without:
+            yield _regions(place.path, "new", place.first, place.last, source)
+        else:
+            yield _regions(place.path, "new", 1, len(source.lines), source)
 
 
 def _old(patch: Patch, base: Tree) -> Iterator[tuple[Region, Region | None]]:

@@ -51,3 +51,9 @@ def test_places_are_those_of_the_whole_branch() -> None:
             for line in head[hunk.path].decode().splitlines()[hunk.first - 1 : hunk.last]
         }
         assert added & shown
+
+
+def test_a_file_of_its_own_is_a_place_from_its_first_line() -> None:
+    found = alone(BANK.flaw("idempotency-missing").inject["memory-of-the-process"])
+    own = [hunk for hunk in found.hunks if hunk.path == "payments/idempotency/memory.py"]
+    assert [hunk.first for hunk in own] == [1]
