@@ -139,15 +139,15 @@ def _show(
     console = Console(highlight=False, markup=False)
     finder = {one.flaw: one.comment for one in stands.matches if one.outcome is Outcome.FOUND}
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("flaw", "severity", "", "by the comment", "weighed"):
+    for column in ("flaw", "severity", "", "weighed"):
         table.add_column(column, overflow="fold")
     for flaw in planted:
         comment = finder.get(flaw.flaw)
         said = Text("found", "green") if comment else Text("missed", "bold red")
-        where = f"{visible(comment.id)}, {comment.path}:{comment.first}" if comment else ""
+        where = f"\n  {comment.path}:{comment.first}" if comment else ""
         off = stands.severity_off.get(flaw.flaw)
         weighed = "" if off is None else _OFF[(off > 0) - (off < 0)]
-        table.add_row(flaw.flaw, flaw.severity, said, where, weighed)
+        table.add_row(Text.assemble(flaw.flaw, (where, "dim")), flaw.severity, said, weighed)
     console.print(Text(exercise.title, "bold"))
     console.print(table)
     console.print(f"\n{_sentences(review, stands)}")
