@@ -121,14 +121,15 @@ class PinnedRequest:
     async def _waiters(self, replica: int) -> list[Waiter]:
         """The sessions of a replica that wait for a lock of the pinned request's."""
         control, lease = self.testbed.control, self.testbed.lease.id
-        found = await control.call("pin.waiters", lease=lease)
+        found = await control.call("pin.waiters", lease=lease, replica=HOME)
         pids = {one.pid for one in await self.testbed.sessions(replica)}
         waiters = (Waiter.model_validate(one) for one in found)
         return [waiter for waiter in waiters if waiter.pid in pids]
 
     async def _resting(self, replica: int) -> bool:
         control, lease = self.testbed.control, self.testbed.lease.id
-        return bool(await control.call("pin.resting", lease=lease, replica=replica))
+        given = {"pinned": HOME, "replica": replica}
+        return bool(await control.call("pin.resting", lease=lease, **given))
 
     async def _shapes(
         self, replica: int, request: Callable[[], Awaitable[Answer]]
@@ -150,8 +151,26 @@ class PinnedRequest:
     async def ended(self) -> list[Answer]:
         """Let it go on, and wait for its answer and for all that were sent meanwhile."""
         control, lease = self.testbed.control, self.testbed.lease.id
-        self.broken = (await control.call("pin.release", lease=lease))["broken"]
+        self.broken = (await control.call("pin.release", lease=lease, replica=HOME))["broken"]
         return list(await asyncio.gather(self.sent, *self._others))
+
+
+@asynccontextmanager
+async def worker_held(testbed: Testbed, shape: str) -> AsyncIterator[asyncio.Task[bool]]:
+    """Hold the worker before the next statement of that shape, while all else goes on.
+
+    Gives what ends when it stands there: false where it does not come to it. It is let go at the
+    end.
+    """
+    control, given = testbed.control, {"lease": testbed.lease.id, "replica": "worker"}
+    place = Place(thread=0, shape=shape)
+    await control.call("pin.begin", **given, place=place.model_dump())
+    standing = asyncio.create_task(control.call("pin.reached", **given))
+    try:
+        yield standing
+    finally:
+        standing.cancel()
+        await control.call("pin.release", **given)
 
 
 async def _sent(send: Send, replica: int) -> Answer:
@@ -170,7 +189,7 @@ async def pinned(testbed: Testbed, request: Send, place: Place) -> AsyncIterator
     sent = asyncio.create_task(_sent(request, HOME))
     pin = PinnedRequest(testbed, place, sent)
     try:
-        reaching = asyncio.create_task(control.call("pin.reached", lease=lease))
+        reaching = asyncio.create_task(control.call("pin.reached", lease=lease, replica=HOME))
         await asyncio.wait([reaching, sent], return_when=asyncio.FIRST_COMPLETED)
         if not reaching.done() or not reaching.result():
             reaching.cancel()

@@ -96,20 +96,30 @@ class Shop:
         """The calls for an event, as soon as it was taken."""
         return await self._until(event, 1, taken=True)
 
+    async def comes(self, event: Event) -> bool:
+        """Whether an event is sent within ``SETTLED`` seconds; at once, if it has been."""
+        return bool(await self._calls_for(event, 1, taken=False))
+
     async def _until(self, event: Event, times: int, *, taken: bool) -> list[Call]:
+        calls = await self._calls_for(event, times, taken=taken)
+        if sum(call.taken or not taken for call in calls) < times:
+            what = "taken by" if taken else "sent to"
+            raise Broken(
+                f"After {SETTLED:g} s {event.type} of {event.about} was not {what} the"
+                f" endpoint {self.endpoint.id} ({len(calls)} calls)."
+            )
+        return calls
+
+    async def _calls_for(self, event: Event, times: int, *, taken: bool) -> list[Call]:
+        """The calls for an event, as soon as they are enough, or after ``SETTLED`` seconds."""
         receiver, clock = self.testbed.receiver, asyncio.get_running_loop().time
         deadline = clock() + SETTLED
         entries = await receiver.wait(self.path, times, SETTLED)
         while True:
             calls = [call for call in map(Call.of, entries) if call.id == event.id]
-            if sum(call.taken or not taken for call in calls) >= times:
+            enough = sum(call.taken or not taken for call in calls) >= times
+            if enough or (left := deadline - clock()) <= 0:
                 return calls
-            if (left := deadline - clock()) <= 0:
-                what = "taken by" if taken else "sent to"
-                raise Broken(
-                    f"After {SETTLED:g} s {event.type} of {event.about} was not {what} the"
-                    f" endpoint {self.endpoint.id} ({len(calls)} calls)."
-                )
             entries = await receiver.wait(self.path, len(entries) + 1, left)
 
     async def deliveries(self, status: str = "") -> list[Delivery]:

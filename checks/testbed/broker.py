@@ -21,7 +21,7 @@ from typing import Any, Literal, Self
 from pydantic import TypeAdapter, ValidationError
 
 from checks.testbed import scripting
-from checks.testbed.control import LINE_LIMIT, Ending, Statement
+from checks.testbed.control import LINE_LIMIT, Ending, Replica, Statement
 from checks.testbed.driving.schedule import Place, Schedule
 from checks.testbed.errors import MachineError, SubmissionError, TestbedError, UsageError
 from checks.testbed.lease import REPLICAS
@@ -61,9 +61,9 @@ class Broker:
             "drive.run": self._drive,
             "drive.abandon": self._abandon,
             "pin.begin": self._pin,
-            "pin.reached": lambda testbed: testbed.stage.pinned(),
+            "pin.reached": lambda testbed, replica: testbed.stage.pinned(replica),
             "pin.waiters": self._waiters,
-            "pin.resting": lambda testbed, replica: testbed.stage.resting(replica),
+            "pin.resting": lambda testbed, pinned, replica: testbed.stage.resting(pinned, replica),
             "pin.release": self._unpin,
             "replica.kill": lambda testbed, replica: testbed.replica(replica).kill(),
             "replica.start": lambda testbed, replica: testbed.replica(replica).start(),
@@ -176,17 +176,15 @@ class Broker:
         self._lent.pop(name, None)
         await self._pool.give_back(name)
 
-    async def _count(self, testbed: Testbed, replica: int | Literal["worker"]) -> dict[str, Any]:
+    async def _count(self, testbed: Testbed, replica: Replica) -> dict[str, Any]:
         return testbed.endpoint(replica).count.model_dump()
 
     async def _statements(
-        self, testbed: Testbed, replica: int | Literal["worker"], since: int = 0
+        self, testbed: Testbed, replica: Replica, since: int = 0
     ) -> list[dict[str, Any]]:
         return list(_STATEMENTS.dump_python(testbed.endpoint(replica).statements(since)))
 
-    async def _sessions(
-        self, testbed: Testbed, replica: int | Literal["worker"]
-    ) -> list[dict[str, Any]]:
+    async def _sessions(self, testbed: Testbed, replica: Replica) -> list[dict[str, Any]]:
         return [session.model_dump() for session in testbed.endpoint(replica).sessions]
 
     async def _begin(
@@ -203,14 +201,14 @@ class Broker:
     async def _abandon(self, testbed: Testbed) -> None:
         await testbed.stage.abandon()
 
-    async def _pin(self, testbed: Testbed, replica: int, place: dict[str, Any]) -> None:
+    async def _pin(self, testbed: Testbed, replica: Replica, place: dict[str, Any]) -> None:
         await testbed.stage.pin(replica, Place.model_validate(place))
 
-    async def _waiters(self, testbed: Testbed) -> list[dict[str, Any]]:
-        return [waiter.model_dump() for waiter in await testbed.stage.waiters()]
+    async def _waiters(self, testbed: Testbed, replica: Replica) -> list[dict[str, Any]]:
+        return [waiter.model_dump() for waiter in await testbed.stage.waiters(replica)]
 
-    async def _unpin(self, testbed: Testbed) -> dict[str, str]:
-        return {"broken": testbed.stage.unpin()}
+    async def _unpin(self, testbed: Testbed, replica: Replica) -> dict[str, str]:
+        return {"broken": testbed.stage.unpin(replica)}
 
     async def _logs(self, testbed: Testbed) -> list[dict[str, Any]]:
         return [tail.model_dump() for tail in await testbed.logs()]

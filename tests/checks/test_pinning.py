@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
@@ -10,11 +11,12 @@ import pytest_asyncio
 from checks.attachment import Testbed
 from checks.client import Answer, Client
 from checks.interleaving import Send
-from checks.pinning import HOME, Wait, pinned
+from checks.pinning import HOME, Wait, pinned, worker_held
 from checks.probes import Recorder, probe, recording
 from checks.testbed.broker import Broker
 from checks.testbed.control import Control
 from checks.testbed.driving.schedule import Place
+from checks.testbed.errors import TestbedError
 from checks.testbed.testbed import Host, Submission
 from checks.verdicts import Broken, Inconclusive
 from tests.checks.testbed.conftest import PROBER
@@ -109,6 +111,32 @@ async def test_a_lock_that_is_asked_for_again_and_again(testbed: Testbed) -> Non
 async def test_one_that_pauses_is_not_taken_for_one_that_waits(testbed: Testbed) -> None:
     paused = request(testbed, "await asyncio.sleep(0.7)\n            " + INSERT)
     assert await beside(testbed, request(testbed, INSERT), paused, 1) is None
+
+
+async def noted_by_the_worker(testbed: Testbed) -> int:
+    async with testbed.observer() as observer:
+        found = await observer.fetchval("SELECT count(*) FROM notes WHERE text = 'worker'")
+    return int(found)
+
+
+async def test_the_worker_stands_too_while_a_request_does(testbed: Testbed) -> None:
+    send, place = request(testbed, INSERT), Place(thread=0, shape=SHAPE)
+    with recording(Recorder("x/y")), probe("two pins"):
+        async with worker_held(testbed, SHAPE) as standing:
+            await testbed.control.worker_start(testbed.lease)
+            async with pinned(testbed, send, place) as pin:
+                assert await standing
+                assert (await send(1)).status == 200
+                with pytest.raises(TestbedError, match="held already"):
+                    async with worker_held(testbed, SHAPE):
+                        pass
+                assert not pin.sent.done()
+            assert pin.sent.result().status == 200
+            assert await noted_by_the_worker(testbed) == 0
+        async with asyncio.timeout(10):
+            while not await noted_by_the_worker(testbed):
+                await asyncio.sleep(0.01)
+    await testbed.control.worker_stop(testbed.lease)
 
 
 async def test_a_step_that_does_not_come(testbed: Testbed) -> None:

@@ -37,7 +37,7 @@ class Stage:
         self._began = began
         self._watcher: asyncpg.Connection[Any] | None = None
         self._driver: Driver | None = None
-        self._pin: Pin | None = None
+        self._pins: dict[Replica, Pin] = {}
 
     async def begin(self, schedule: Schedule, replicas: Sequence[int]) -> None:
         """Close the gates around these replicas, a thread each, and around every other process;
@@ -46,6 +46,8 @@ class Stage:
         Raises ``TestbedError`` where a run is under way.
         """
         self._free()
+        if self._pins:
+            raise TestbedError("A process of this testbed is held already.")
         unknown = [number for number in replicas if number not in self._processes]
         if unknown or not 0 <= schedule.first < len(replicas):
             raise TestbedError("The schedule names a replica or a thread that there is not.")
@@ -75,42 +77,44 @@ class Stage:
             self._driver = None
 
     async def pin(self, replica: Replica, place: Place) -> None:
-        """Hold the next request of a replica's before that step, and others never.
+        """Hold what a process does next before that step, and nothing else; one pin a process.
 
-        Raises ``TestbedError`` where a run is under way.
+        Raises ``TestbedError`` where a run is under way, or the process is pinned already.
         """
         self._free()
+        if replica in self._pins:
+            raise TestbedError("This process is held already.")
         field = Field([self._process(replica)], await self._watching(), self._began)
-        self._pin = await Pin.begin(field, place)
+        self._pins[replica] = await Pin.begin(field, place)
 
-    async def pinned(self) -> bool:
-        """Wait until the request stands there; false where it does not come to it."""
-        return await self._pinned().reached()
+    async def pinned(self, replica: Replica) -> bool:
+        """Wait until it stands there; false where it does not come to it."""
+        return await self._pinned(replica).reached()
 
-    async def waiters(self) -> list[Waiter]:
-        """Who waits for a lock that the pinned request holds."""
+    async def waiters(self, replica: Replica) -> list[Waiter]:
+        """Who waits for a lock that is held where a process is pinned."""
         try:
-            return await self._pinned().waiters()
+            return await self._pinned(replica).waiters()
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
             raise MachineError(f"The database could not be watched: {error}.") from error
 
-    async def resting(self, replica: Replica) -> bool:
-        """Whether a replica does nothing now, but for the pinned request."""
-        return await self._pinned().resting(self._process(replica))
+    async def resting(self, pinned: Replica, replica: Replica) -> bool:
+        """Whether a process does nothing now, but for what is ``pinned``, there or elsewhere."""
+        return await self._pinned(pinned).resting(self._process(replica))
 
-    def unpin(self) -> str:
-        """Let the pinned request go on; gives what happened because it was held, if anything."""
-        if self._pin is None:
+    def unpin(self, replica: Replica) -> str:
+        """Let what is pinned go on; gives what happened because it was held, if anything."""
+        pin = self._pins.pop(replica, None)
+        if pin is None:
             return ""
-        pin, self._pin = self._pin, None
         broken = pin.broken
         pin.release()
         return broken
 
-    def _pinned(self) -> Pin:
-        if self._pin is None:
-            raise TestbedError("No request is pinned.")
-        return self._pin
+    def _pinned(self, replica: Replica) -> Pin:
+        if replica not in self._pins:
+            raise TestbedError("Nothing is pinned there.")
+        return self._pins[replica]
 
     def _process(self, replica: Replica) -> Process:
         if replica not in self._processes:
@@ -118,12 +122,13 @@ class Stage:
         return self._processes[replica]
 
     def _free(self) -> None:
-        if self._driver is not None or self._pin is not None:
+        if self._driver is not None:
             raise TestbedError("This testbed is being driven already.")
 
     async def abandon(self) -> None:
         """Let everything through; harmless when no run is under way."""
-        self.unpin()
+        for replica in tuple(self._pins):
+            self.unpin(replica)
         if self._driver is not None:
             self._driver.leave()
             self._driver = None
