@@ -149,7 +149,7 @@ class CheckVerdict(Model):
 
     ``summary`` is the rule the check asserts (its docstring's first line); ``because`` says what
     was seen, for the record; ``hint`` is for the person who mends it. ``blocked_by`` names the
-    broken check behind a ``not reached``.
+    broken check behind a ``not reached``, if one is behind it.
     """
 
     check: str

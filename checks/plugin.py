@@ -13,6 +13,7 @@ import asyncio
 import importlib.util
 import sys
 from collections.abc import Coroutine
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -179,6 +180,12 @@ def check_run(request: pytest.FixtureRequest) -> CheckRun:
 def testbed(check_run: CheckRun) -> Testbed:
     """The running submission and all around it."""
     return check_run.testbed
+
+
+@pytest.fixture
+def source(testbed: Testbed) -> Path:
+    """The folder of the submission as it was handed in: to be read as data, and never run."""
+    return Path(testbed.lease.source)
 
 
 @pytest.fixture

@@ -49,10 +49,13 @@ class Inconclusive(Decision):
 
 
 class NotReached(Decision):
-    """What the attack builds on is already charged to another check, ``blocked_by``."""
+    """What the attack builds on is already charged to another check, ``blocked_by``.
+
+    Without one, the submission is such that this check cannot speak about it at all.
+    """
 
     verdict = Verdict.NOT_REACHED
 
-    def __init__(self, because: str, blocked_by: str) -> None:
+    def __init__(self, because: str, blocked_by: str | None = None) -> None:
         super().__init__(because)
         self.blocked_by = blocked_by

@@ -91,6 +91,8 @@ def show(attempt: Attempt, console: Console, *, every: bool) -> None:
         console.print(Text("\nNext: make the service start; what it printed is above.", "cyan"))
         return
     reached = [one for one in attempt.wrong if one.verdict is not Verdict.NOT_REACHED]
+    # Where no other check is behind it, nothing else says why.
+    reached += [one for one in attempt.wrong if one not in reached and one.blocked_by is None]
     for verdict in reached if every else reached[:1]:
         # How a flaw is mended is for who asks: 'assay hint' goes there step by step.
         shown: Literal["none", "attacks"] = "none" if every else "attacks"
@@ -106,7 +108,7 @@ def show(attempt: Attempt, console: Console, *, every: bool) -> None:
         console.print(Text("All of it holds. Commit, and say why in the message.", "green"))
     elif reached:
         console.print(Text(f"Next: {reached[0].check}. {_advice(reached[0])}", "cyan"))
-        if reached[0].flaw is not None:
+        if reached[0].flaw is not None and reached[0].verdict is not Verdict.NOT_REACHED:
             console.print(Text(f"Stuck? {command()} hint {reached[0].check}", "dim"))
 
 
@@ -253,5 +255,7 @@ def _advice(verdict: CheckVerdict) -> str:
             return "Find what lets this through, and mend the cause."
         case Verdict.BROKEN:
             return "This used to work: make it work again before anything else."
+        case Verdict.NOT_REACHED:
+            return "This check cannot tell, and says why: nothing is held against the service."
         case _:
             return "The check could give no answer; run it again."

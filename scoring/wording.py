@@ -139,7 +139,9 @@ def _unreached(bearing: Sequence[Point], evidence: Evidence) -> str:
     hidden = listing(_subjects(bearing, "unreached"))
     if not evidence.service.started:
         return f"Not concluded: the service did not start, so {hidden} could not be reached."
-    behind = sorted({one.blocked_by for one in evidence.verdicts if one.blocked_by})
+    asked = {check for point in bearing if point.state == "unreached" for check in point.checks}
+    verdicts = [one for one in evidence.verdicts if one.check in asked]
+    behind = sorted({one.blocked_by for one in verdicts if one.blocked_by})
     cause = f", because {listing(behind)} is broken" if behind else ""
     return f"Not concluded: {hidden} could not be reached{cause}, and the answer hangs on it."
 

@@ -31,6 +31,7 @@ class Lease(BaseModel):
     and proxies are scripted and read (the broker's own), where ``id`` addresses this testbed. The
     JWT keys are PEM; with the private one a check signs tokens as the service would, and with the
     secrets notices as the PSP and the bank would. The receiver's ports are for HTTP and for TLS.
+    ``source`` is the folder of the submission as it was handed in: hostile, and data only.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -49,3 +50,4 @@ class Lease(BaseModel):
     receiver_port: int = 0
     receiver_tls_port: int = 0
     settings: dict[str, str]
+    source: str

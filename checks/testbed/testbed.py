@@ -49,13 +49,17 @@ PUBLIC_URL = "https://payments.test"
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """A submission made ready: its environment, its built copy, its migrated database."""
+    """A submission made ready: its environment, its built copy, its migrated database.
+
+    ``folder`` is as it was handed in; what is built and run is a copy.
+    """
 
     host: Host
     manifest: Manifest
     box: Box
     template: Database
     credentials: Credentials
+    folder: Path
 
     @classmethod
     @asynccontextmanager
@@ -74,7 +78,7 @@ class Submission:
             await build(box, manifest)
             await _together(compile_python(box), migrate(host, box, manifest, template))
             await host.databases.seal(template)
-            yield cls(host, manifest, box, template, Credentials.fresh())
+            yield cls(host, manifest, box, template, Credentials.fresh(), folder)
 
     @asynccontextmanager
     async def testbed(
@@ -157,6 +161,7 @@ class Testbed:
             receiver_port=self.simulators.receiver.port,
             receiver_tls_port=self.simulators.receiver.tls_port,
             settings=dict(self.settings),
+            source=str(self.submission.folder),
         )
 
     async def end(self) -> None:

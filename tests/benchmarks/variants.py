@@ -70,6 +70,7 @@ class Check:
         given: dict[str, Any] = {
             **merchants,
             "testbed": run.testbed,
+            "source": Path(run.testbed.lease.source),
             "psp": run.testbed.psp,
             "fx": run.testbed.fx,
             "bank": run.testbed.bank,

@@ -106,6 +106,7 @@ class Lender:
             "replicas": self._replicas,
             "control": str(self._socket),
             "observer_dsn": "",
+            "source": "/submissions/it",
             "admin_token": ADMIN,
             "jwt_public_key": "",
             "public_url": "https://payments.test",

@@ -34,6 +34,7 @@ class Broker:
             admin_token="",
             jwt_public_key="",
             public_url="",
+            source="",
             settings=dict(settings),
         )
 

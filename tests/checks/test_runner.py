@@ -60,6 +60,12 @@ async def attacks(alice: Merchant, fresh) -> None:
         attempt.note("noted")
 
 @check("some-flaw")
+async def is_handed_the_source(alice: Merchant, source) -> None:
+    \"\"\"What was handed in can be read.\"\"\"
+    with probe(str(source)):
+        await alice.get("/one")
+
+@check("some-flaw")
 async def attacks_nothing(alice: Merchant) -> None:
     \"\"\"Only the legitimate flow is sent.\"\"\"
     await alice.get("/one")
@@ -242,6 +248,7 @@ EXPECTED = {
     "contract/builds_on_broken": "not reached",
     "contract/says_vulnerable": "error",
     "security/attacks": "secure",
+    "security/is_handed_the_source": "secure",
     "security/attacks_nothing": "error",
     "security/has_an_empty_probe": "error",
     "security/finds": "vulnerable",
@@ -306,6 +313,12 @@ async def test_evidence_of_an_attack(ran: Ran) -> None:
         "alice (owner)",
     )
     assert attack.probes[2].notes == ("noted",)
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_a_check_may_be_handed_the_source(ran: Ran) -> None:
+    titles = [probe.title for probe in ran[0]["security/is_handed_the_source"].probes]
+    assert titles[1:] == ["/submissions/it"]
 
 
 @pytest.mark.asyncio(loop_scope="module")

@@ -104,3 +104,21 @@ def test_how_a_flaw_is_mended_is_told_only_when_asked_for(
     assert "It did not." in said
     assert (found.hint in said) is told
     assert ("hint a/check" in said) is not told
+
+
+def said_of(**verdict: object) -> str:
+    """What is shown of one verdict that is not reached."""
+    told = CheckVerdict.model_validate(
+        {"check": "a/b", "flaw": "c", "verdict": Verdict.NOT_REACHED, "summary": "D.", **verdict}
+    )
+    out = io.StringIO()
+    show(Attempt((told,)), Console(file=out, width=100), every=True)
+    return out.getvalue()
+
+
+def test_what_no_other_check_explains_says_why_it_was_not_reached() -> None:
+    said = said_of(because="The source could not be followed.")
+    assert "The source could not be followed." in said
+    assert "nothing is held against the service" in said
+    behind = said_of(because="It builds on another.", blocked_by="contract/x")
+    assert "It builds on another." not in behind

@@ -124,6 +124,19 @@ def test_a_broken_flow_is_charged_once() -> None:
     assert card.highlights[0].subject == "contract/payments"
 
 
+def test_what_is_behind_some_checks_is_not_said_to_be_behind_another() -> None:
+    """A check may be unable to speak, with nothing behind it, while others build on a fault."""
+    evidence = samples.broken_flow()
+    verdicts = tuple(
+        one.model_copy(update={"blocked_by": None}) if one.flaw == "over-refund-race" else one
+        for one in evidence.verdicts
+    )
+    card = score(evidence.model_copy(update={"verdicts": verdicts}), SOMNIO)
+    why = {one.id: one.why for one in card.requirements}
+    assert "over-refund-race could not be reached, and the answer hangs" in why["transactions"]
+    assert "because contract/payments is broken" in why["distributed-patterns"]
+
+
 def test_a_service_that_never_started_is_said_first_and_charged_to_the_contract() -> None:
     card = score(samples.never_started(), load_role("innovatetech-london"))
     given = answers(card)
