@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from checks.client import Answer
 from checks.events import events_of
@@ -20,6 +20,7 @@ from checks.payouts import SETTLED, Desk
 from checks.shapes import Account, Payout
 from checks.tenants import FUNDS
 from checks.testbed.bank import Status
+from checks.verdicts import Broken
 
 #: Minor units of a payout, and of the one that waits: several times as many.
 _LEAST, _MOST = 1_000, 60_000
@@ -107,18 +108,24 @@ class Outgoing:
         """The payout as soon as it has one of these statuses."""
         return await self.desk.reached(self.payout, *statuses)
 
-    async def submitted(self) -> None:
-        """Bring it to the bank, where no worker does."""
+    async def brought_to(self, status: Literal["unknown", "submitted"]) -> None:
+        """Have it brought to the bank, where no worker does, and what the bank says to it noted."""
         deadline = asyncio.get_running_loop().time() + SETTLED
-        while (await self.desk.shown(self.payout)).status in {"approved", "unknown"}:
+        while (await self.desk.shown(self.payout)).status in {"approved", "unknown"} - {status}:
             (await self.sync()).expect(200)
             if asyncio.get_running_loop().time() > deadline:
                 break
             await asyncio.sleep(_PAUSE)
-        await self.reached("submitted")
+        await self.reached(status)
+
+    async def ordered(self) -> None:
+        """Wait until the bank has the order: a payout may be unknown from before that."""
+        if not await self.desk.testbed.bank.wait(self.payee, 1, SETTLED):
+            raise Broken(f"{SETTLED:g} s after its approval the bank was not told of a payout.")
 
     async def become(self, status: Status, reason: str | None = None) -> dict[str, Any]:
         """Have the bank change its payment; what a notice would say of it."""
+        await self.ordered()
         return await self.desk.testbed.bank.become(self.payout.id, status, reason)
 
     async def sync(self) -> Answer:

@@ -68,28 +68,63 @@ async def a_notice_beside_a_look_up_is_taken_once(
     await contend(testbed, prepare, "notice or look-up", Judge(HINT, CHARGED))
 
 
+@check(
+    "consumer-no-dedupe",
+    needs=_NEEDS,
+    exclusive=True,
+    settings=PATIENT_CLAIMS,
+    long=True,
+    competencies=("distributed.idempotency", "db.locking"),
+)
+async def a_notice_beside_an_older_one_is_not_undone(
+    alice: Merchant, platform: Platform, testbed: Testbed
+) -> None:
+    """That a payout failed stands, whatever older news comes at the same moment."""
+    desk = await Desk.open(alice, testbed)
+
+    async def prepare(count: int) -> Contest:
+        failed = await _Failed.made(desk, platform, withheld="drop")
+        ways = (failed.notice, failed.older)
+        return failed.contest([ways[number % 2]() for number in range(count)])
+
+    await contend(testbed, prepare, "notice", Judge(HINT, CHARGED))
+
+
 @dataclass(frozen=True, slots=True)
 class _Failed:
-    """A payout that the bank could not pay, which nobody has told the service ``before``."""
+    """A payout that the bank could not pay, which nobody has told the service ``before``.
+
+    ``told`` says so, and ``outrun`` that the bank has taken it on.
+    """
 
     out: Outgoing
     platform: Platform
     told: bytes
+    outrun: bytes
     before: Standing
 
     @classmethod
-    async def made(cls, desk: Desk, platform: Platform) -> _Failed:
-        out = await Outgoing.approved(desk)
-        await out.submitted()
+    async def made(cls, desk: Desk, platform: Platform, **how: str) -> _Failed:
+        """One that the bank took on, behaving so."""
+        out, fresh = await Outgoing.approved(desk, **how), desk.merchant.fresh
+        await out.brought_to("unknown" if how else "submitted")
+        await desk.testbed.bank.conduct(out.payee)
         payment = await out.become("failed", "account closed")
-        notice = bank_notice(payment, desk.merchant.fresh)
-        return cls(out, platform, notice, await out.standing())
+        told = bank_notice(payment, fresh)
+        outrun = bank_notice({**payment, "status": "accepted", "reason": None}, fresh)
+        return cls(out, platform, told, outrun, await out.standing())
 
     def notice(self) -> Send:
         """The bank gives notice of it."""
+        return self._bring(self.told)
 
+    def older(self) -> Send:
+        """The bank gives notice that it has taken it on."""
+        return self._bring(self.outrun)
+
+    def _bring(self, notice: bytes) -> Send:
         async def send(replica: int) -> Answer:
-            return await bring("bank", self.told, self.out.desk.testbed, self.platform, replica)
+            return await bring("bank", notice, self.out.desk.testbed, self.platform, replica)
 
         return send
 
@@ -129,8 +164,12 @@ class _Failed:
             )
         for answer in answers:
             answer.expect(200, 204)
-        if shown["status"] != "failed":
-            raise Broken(f"{answers[0]}: a payout that failed is {shown['status']}.")
+        if shown["status"] == "failed":
+            return
+        said = f"{answers[0]}: a payout that failed is {shown['status']}"
+        if let_go:
+            raise Vulnerable(f"{said}, and its amount was let go: it will be once more.", HINT)
+        raise Broken(f"{said}.")
 
     async def _agree(self, _: Sequence[Answer]) -> None:
         """What else is held is another check's matter."""

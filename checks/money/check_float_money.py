@@ -16,7 +16,7 @@ from checks.fresh import Fresh
 from checks.losers import carried_out
 from checks.probes import probe
 from checks.registry import check
-from checks.settings import TENTHS
+from checks.settings import PATIENT_CLAIMS
 from checks.shapes import Account, Payment
 from checks.tenants import Merchant
 from checks.verdicts import Broken, Vulnerable
@@ -30,21 +30,23 @@ _HINT = (
 #: Hundredths of a per cent in a whole, and defaults of FEE_BPS and QUOTE_FEE_BPS.
 _BASIS, _FEE_BPS, _QUOTE_FEE_BPS = 10_000, 150, 50
 
-#: FEE_BPS of ``TENTHS``.
-_TENTH = int(TENTHS["FEE_BPS"])
+#: A FEE_BPS of which each way below gets some amounts of each size wrong.
+_UNEVEN_BPS = 875
+_UNEVEN = {**PATIENT_CLAIMS, "FEE_BPS": str(_UNEVEN_BPS)}
 
 #: Where it is charged that a fee and the rest are not what they were taken of.
 _SPLIT = "money/fee_and_net_come_to_what_was_captured"
 _SPLIT_SALE = "money/what_is_sold_is_the_fee_and_what_is_converted"
 
 #: Ways in which a fee comes out a penny off, given minor units and basis points: in pounds that are
-#: binary fractions, cut to two digits or not; by decimals made of such; by halves always going up,
-#: or always down.
+#: binary fractions, cut to two digits or not; by a share that is one; by decimals made of such; by
+#: halves always going up, or always down.
 _FEES: tuple[Callable[[int, int], int], ...] = (
     lambda amount, points: round(round(amount / 100 * points / _BASIS, 2) * 100),
     lambda amount, points: round(amount / 100 * points / _BASIS * 100),
     lambda amount, points: round(amount / 100 * (points / _BASIS) * 100),
     lambda amount, points: round(amount / 100 * points / 100),
+    lambda amount, points: round(amount * (points / _BASIS)),
     lambda amount, points: int((Decimal(amount / 100) * points / 100).quantize(Decimal(1))),
     lambda amount, points: int((amount * Decimal(points / _BASIS)).quantize(Decimal(1))),
     lambda amount, points: (2 * amount * points + _BASIS) // (2 * _BASIS),
@@ -78,14 +80,26 @@ _BOUGHT: tuple[Callable[[int, Decimal], int], ...] = (
 )
 
 
-def _ties(fresh: Fresh, points: int) -> list[Money]:
-    """Amounts whose fee is a tie: of each size, one that each way gets wrong, if it does any."""
+def _rounded_twice(digits: int, amount: int, points: int) -> int:
+    return int(round(Decimal(amount) * points / _BASIS, digits).quantize(Decimal(1)))
+
+
+#: Ways in which one that is next to a tie does: rounded to digits of a minor unit, and again.
+_TWICE: tuple[Callable[[int, int], int], ...] = (
+    partial(_rounded_twice, 1),
+    partial(_rounded_twice, 2),
+)
+
+
+def _telling(fresh: Fresh, points: int) -> list[Money]:
+    """Amounts of each size: for each way one that it gets wrong, if it does any."""
     period = _BASIS // gcd(points, _BASIS)
+    ways = [(wrong, period) for wrong in _FEES] + [(wrong, 1) for wrong in _TWICE]
     found: dict[Money, None] = {}
     for low, high in _SIZES:
-        for wrong in _FEES:
+        for wrong, step in ways:
             for _ in range(_LOOKS):
-                number = period * fresh.number(low // period, high // period) + period // 2
+                number = step * fresh.number(low // step, high // step) + step // 2
                 amount = Money(number, "GBP")
                 if wrong(number, points) != fee(amount, points).amount:
                     found[amount] = None
@@ -128,7 +142,7 @@ async def _captured(merchant: Merchant, account: Account, amount: Money, *, late
 
 
 async def _keep(merchant: Merchant, fresh: Fresh, points: int) -> None:
-    for number, amount in enumerate(_ties(fresh, points)):
+    for number, amount in enumerate(_telling(fresh, points)):
         later = number % 2 == 1
         what = "a part of an authorisation" if later else "a sale"
         with probe(f"the fee of {points / 100:g} % on {what}, {amount}"):
@@ -137,7 +151,7 @@ async def _keep(merchant: Merchant, fresh: Fresh, points: int) -> None:
 
 @check("float-money", needs=contract.payments, competencies=("money.arithmetic",))
 async def a_fee_is_right_to_the_penny(alice: Merchant, fresh: Fresh) -> None:
-    """A fee that falls between two pennies is rounded half to even, whatever it is a fee on."""
+    """A fee that falls between two pennies is rounded once, half to even, whatever it is on."""
     await _keep(alice, fresh, _FEE_BPS)
 
 
@@ -145,12 +159,12 @@ async def a_fee_is_right_to_the_penny(alice: Merchant, fresh: Fresh) -> None:
     "float-money",
     needs=contract.payments,
     exclusive=True,
-    settings=TENTHS,
+    settings=_UNEVEN,
     competencies=("money.arithmetic",),
 )
-async def a_fee_of_ten_per_cent_is_right_to_the_penny(alice: Merchant, fresh: Fresh) -> None:
-    """A fee of ten per cent is rounded half to even as well; other amounts lie between pennies."""
-    await _keep(alice, fresh, _TENTH)
+async def a_fee_of_an_uneven_share_is_right_to_the_penny(alice: Merchant, fresh: Fresh) -> None:
+    """A fee of 8.75 per cent is rounded half to even as well; as a float, that is a little less."""
+    await _keep(alice, fresh, _UNEVEN_BPS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,9 +234,9 @@ async def a_conversion_is_right_to_the_penny(alice: Merchant, fresh: Fresh, fx: 
         await _buys(alice, source, bought, sale)
     rate = round(_rate(fresh), 4)
     await fx.tell(*pair, rate=f"{rate:f}")
-    for tie in _ties(fresh, _QUOTE_FEE_BPS):
-        source = await alice.funded(Money(tie.amount, pair[0]))
-        await _buys(alice, source, pair[1], _Sale(tie.amount, rate, "its fee is a tie"))
+    for told in _telling(fresh, _QUOTE_FEE_BPS):
+        source = await alice.funded(Money(told.amount, pair[0]))
+        await _buys(alice, source, pair[1], _Sale(told.amount, rate, "its fee is nearly a tie"))
 
 
 async def _buys(merchant: Merchant, source: Account, currency: str, sale: _Sale) -> None:

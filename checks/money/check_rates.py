@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import partial
@@ -32,6 +33,9 @@ _HINT = (
 _CURRENCIES = ("MYR", "NZD", "PHP", "RON", "SAR", "SGD")
 _FAR_APART = (("PHP", "SGD"), ("SGD", "PHP"))
 
+#: Those of which the last quote is executed.
+_EXECUTED = _FAR_APART[:1]
+
 #: Minor units that are sold.
 _LEAST, _MOST = 100_000, 300_000
 
@@ -44,6 +48,9 @@ _FAR = ("1.15", "0.85", "3", "0.3")
 #: How far from it one is that is to be believed, and how old, in seconds (contract 10.7).
 _NEAR = Decimal("1.06")
 _YOUNG = (200, -30)
+
+#: How old a rate is that is believed, and after how many seconds it is so no longer.
+_AGEING, _AGED = 290, 12.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +88,13 @@ class _Exchange:
         """A quote that is to be given."""
         return await self.merchant.quote(self.source, self.target, self.sold)
 
+    async def grows_old(self) -> float:
+        """Have a rate believed that is soon too old; when it is so, by the loop's clock."""
+        with probe(f"a rate of {_AGEING} seconds ago"):
+            await self.fx.tell(*self.pair, rate=f"{self.true * _BETTER:f}", age=_AGEING)
+            (await carried_out(partial(self.asks, 0))).expect(201)
+            return asyncio.get_running_loop().time() + _AGED
+
     async def refused(self, answer: Answer, what: str, good: Decimal | None = None) -> None:
         """There was no quote, unless at a good rate that the service still knew."""
         if not answer.ok:
@@ -114,6 +128,8 @@ async def a_rate_is_believed_that_is_one(alice: Merchant, fresh: Fresh, fx: Fx) 
     """A rate is of the pair that was asked for, recent, and a number above zero."""
     pairs = [pair for pair in permutations(_CURRENCIES, 2) if pair not in _FAR_APART]
     fresh.random.shuffle(pairs)
+    ageing = await _Exchange.open(alice, fx, pairs.pop())
+    aged = await ageing.grows_old()
     for age in _YOUNG:
         with probe(f"a rate of {age} seconds ago"):
             exchange = await _Exchange.open(alice, fx, pairs.pop())
@@ -127,6 +143,10 @@ async def a_rate_is_believed_that_is_one(alice: Merchant, fresh: Fresh, fx: Fx) 
             await exchange.refused(await exchange.asks(), what)
             await fx.tell(*exchange.pair)
             await exchange.quoted()
+    with probe("a rate that was believed, and is too old by now"):
+        await asyncio.sleep(aged - asyncio.get_running_loop().time())
+        await fx.tell(*ageing.pair, status=500)
+        await ageing.refused(await ageing.asks(0), "was kept until it was too old")
 
 
 def _doubtful(fresh: Fresh, base: str, quote: str) -> dict[str, dict[str, Any]]:
@@ -138,6 +158,7 @@ def _doubtful(fresh: Fresh, base: str, quote: str) -> dict[str, dict[str, Any]]:
         "is of the pair the other way round": {"base": quote, "quote": base},
         "is of another currency to sell": {"base": "GBP"},
         "is of another currency to buy": {"quote": "GBP"},
+        "is of no time": {"members": {"as_of": ""}},
     }
     for number in ("0", "-1.25", "NaN", "Infinity", ""):
         told[f"is {number or 'empty'}"] = {"rate": number}
@@ -154,9 +175,14 @@ async def a_rate_is_believed_that_is_near_the_last(alice: Merchant, bob: Merchan
     replicas = range(len(alice.platform.connections.replicas))
     for pair in _FAR_APART:
         await fx.tell(*pair)
-        own, others = [await _Exchange.open(one, fx, pair) for one in (alice, bob)]
-        with probe(f"a quote for {own.sold} at the true rate"):
-            last = Decimal((await own.quoted()).rate)
+        first, own, others = [await _Exchange.open(one, fx, pair) for one in (alice, alice, bob)]
+        with probe(f"a quote for {first.sold} at the true rate"):
+            quote = await first.quoted()
+            last = Decimal(quote.rate)
+        # One that is open still, and one that is not, count alike.
+        if pair in _EXECUTED:
+            path, key = f"{quote.url}/execute", alice.fresh.key()
+            (await carried_out(partial(alice.post, path, {}, key=key))).expect(200)
         for factor in _FAR:
             what = f"is {factor} times that of the pair's last quote, {last:f}"
             told = round(last * Decimal(factor), 12)

@@ -52,6 +52,7 @@ async def _by_the_worker(out: Outgoing, *, fails: bool) -> bool:
     """The bank, which was silent, answers again."""
     if (await out.reached("unknown", *UNPAID)).status != "unknown":
         return False
+    await out.ordered()
     if fails:
         await out.become("failed", WHY)
     await out.desk.testbed.bank.conduct(out.payee)

@@ -50,6 +50,9 @@ _SILENCES = (
     _Silence("hangs", {"withheld": "hang"}, "failed", noticed=True),
     _Silence("answers 500", {"status": 500}, "failed"),
     _Silence("answers 503", {"status": 503}, "paid"),
+    # The contract's definite refusals are three, and no other 4xx is one of them.
+    _Silence("answers 409", {"status": 409}, "paid"),
+    _Silence("answers 408", {"status": 408}, "failed"),
     _Silence("babbles", {"nonsense": True}, "paid"),
     _Silence("names another amount", {"members": {"amount": "1.00"}}, "failed"),
     _Silence("names another reference", {"members": {"reference": "another"}}, "paid"),
@@ -62,6 +65,7 @@ _SILENT_LATER: dict[str, dict[str, Any]] = {
     "finds nothing": {"hidden": True},
     "drops its replies": {"withheld": "drop"},
     "answers 500": {"status": 500},
+    "names another id, of one that failed": {"members": {"id": "bnk_0", "status": "failed"}},
 }
 
 

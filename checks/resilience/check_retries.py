@@ -106,7 +106,8 @@ async def a_psp_in_trouble_is_asked_a_few_times(alice: Merchant, psp: Psp, fresh
     for attack in dropped:
         await attack.send(replica=0)
     for trouble in (_FAILING, _BRIEFLY):
-        await _synced(till, trouble)
+        await _synced(till, trouble, "lookup", "sale")
+    await _synced(till, _DROPPING, "lookup")
     with probe("what the PSP was asked in all"):
         for attack in (*attacks, *dropped):
             await attack.look_back()
@@ -161,23 +162,25 @@ class _Attack:
             )
 
 
-async def _synced(till: Till, trouble: _Trouble) -> None:
-    """A sync asks as sparingly: the look-up, and the operation again that is not found."""
+async def _synced(till: Till, trouble: _Trouble, *spoiled: Operation) -> None:
+    """A sync asks as sparingly: the look-up, and the operation again that is not found.
+
+    At the replica that has kept no connection.
+    """
     (asked,) = await till.ask(["sale"])
     with probe("a sale that the PSP leaves without an answer") as attempt:
         fault = await till.psp.fault("drop_before", token=asked.card)
-        await asked.send()
+        await asked.send(replica=0)
         await till.psp.lift(fault)
         payment = await asked.found()
         if payment is None or payment.status != "unknown":
             attempt.note("The payment was not left open: another check's matter.")
             return
-    spoiled: tuple[Operation, ...] = ("lookup", "sale")
     for operation in spoiled:
         with probe(f"a sync: the PSP {trouble.title} to a {operation}") as attempt:
             since = len(await till.psp.journal(asked.card))
             fault = await trouble.befall(till.psp, operation, asked.card)
-            answer = await till.merchant.post(f"{payment.url}/sync", {})
+            answer = await till.merchant.post(f"{payment.url}/sync", {}, replica=0)
             calls = await till.psp.journal(asked.card, since=since)
             await till.psp.lift(fault)
             _judge(trouble, calls, f"{answer} when the PSP spoiled a {operation}", attempt)
@@ -194,13 +197,12 @@ def _judge(trouble: _Trouble, calls: Sequence[JournalEntry], what: str, attempt:
             f" in a row; {_ATTEMPTS} attempts are the limit.",
             _HINT,
         )
-    for row in rows if trouble.wait else []:
-        for gap in _gaps(row):
-            if gap < _NEARLY * (trouble.wait or 0):
-                raise Vulnerable(
-                    f"{what}: the PSP {trouble.title}, and was asked again after {gap:.2f} s.",
-                    _HINT,
-                )
+    for gap in _gaps_put_off(calls) if trouble.wait else []:
+        if gap < _NEARLY * (trouble.wait or 0):
+            raise Vulnerable(
+                f"{what}: the PSP {trouble.title}, and was asked again after {gap:.2f} s.",
+                _HINT,
+            )
 
 
 def _spoiled(calls: Sequence[JournalEntry]) -> list[JournalEntry]:
@@ -220,6 +222,13 @@ def _rows(calls: Sequence[JournalEntry]) -> list[list[JournalEntry]]:
         if not answered:
             rows[-1].append(call)
     return rows
+
+
+def _gaps_put_off(calls: Sequence[JournalEntry]) -> list[float]:
+    """Seconds between requests of one kind that are put off, whatever was asked in between."""
+    spoiled = _spoiled(calls)
+    kinds = ([call for call in spoiled if call.method == method] for method in ("GET", "POST"))
+    return [gap for kind in kinds for gap in _gaps(kind)]
 
 
 def _gaps(row: Sequence[JournalEntry]) -> list[float]:

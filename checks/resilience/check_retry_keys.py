@@ -30,6 +30,9 @@ _HINT = (
 #: known (contract 6.20).
 _WORKER, _SETTLING = 4.0, 10.0
 
+#: Questions in vain after which it must still be the same key.
+_IN_VAIN = 4
+
 _AT_ONCE = 12
 
 
@@ -48,6 +51,7 @@ _LOSSES = (
     # The second in which it is asked again is another one.
     _Loss("is a 503 that asks for a second", "status_after", {"status": 503, "retry_after": "1"}),
     _Loss("is nonsense", "malformed_after"),
+    _Loss("names another amount", "wrong_amount"),
     _Loss("does not come", "hang", {"effect": True}),
 )
 
@@ -121,9 +125,10 @@ class _Attack:
             lagging = await psp.fault("not_found", "lookup", token=card)
             self.answer = await self.asked.send(testbed.replicas[0])
             payment = await self.asked.found()
-        with probe(f"the {self.operation} is looked up, and not found yet"):
+        with probe(f"the {self.operation} is looked up {_IN_VAIN} times, and not found yet"):
             if payment is not None:
-                await self._sync(payment, testbed.replicas[-1])
+                for _ in range(_IN_VAIN):
+                    await self._sync(payment, testbed.replicas[-1])
             calls = len(await psp.journal(card))
             await psp.wait(card, calls + 2, _WORKER)
         with probe(f"the PSP replies again, and finds the {self.operation}"):
