@@ -11,13 +11,15 @@ import shutil
 import subprocess
 import tomllib
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from exercises import places
-from exercises.exercise import Exercise
 from exercises.tree import LEAVINGS, Tree, read_tree, write_tree
+
+if TYPE_CHECKING:
+    from exercises.exercise import Exercise
 
 BRIEF = "BRIEF.md"
 MANIFEST = "kit.toml"

@@ -17,7 +17,7 @@ from reports.visible import visible
 if TYPE_CHECKING:
     from pygments.lexer import Lexer
 
-#: File endings that are coloured; anything else is plain text.
+#: File endings, or whole names, that are coloured; anything else is plain text.
 LANGUAGES = {
     "py": "python",
     "sql": "sql",
@@ -30,6 +30,8 @@ LANGUAGES = {
     "js": "javascript",
     "ini": "ini",
     "cfg": "ini",
+    "dockerfile": "docker",
+    "tf": "terraform",
 }
 
 #: The longest text coloured; beyond it colouring costs more than it gives.
@@ -58,7 +60,7 @@ def code_lines(lines: list[str], path: str) -> list[Markup]:
 
     The list returned has as many lines as the list given.
     """
-    ending = path.rpartition(".")[2].lower()
+    ending = path.rpartition("/")[2].rpartition(".")[2].lower()
     shown = [visible(line, LONGEST_COLOURED).replace("\n", " ") for line in lines]
     text = "\n".join(shown)
     if ending not in LANGUAGES or len(text) > LONGEST_COLOURED:

@@ -1,0 +1,1 @@
+"""``assay review``: the local page on which a candidate reviews a pull request."""
