@@ -293,6 +293,37 @@ def explore(
     _finish(lambda: command.explore(command.Order(spec, deeper, json_file, replay_file)))
 
 
+@app.command(epilog="Example: assay review work")
+def review(
+    *,
+    folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="The kit's folder.")] = Path(),
+    port: Annotated[
+        int | None, typer.Option(min=1, max=65535, help="Of the page, on this machine alone.")
+    ] = None,
+    imported: Annotated[
+        Path | None,
+        typer.Option("--import", metavar="FILE", help="Take in a review from GitHub's API's JSON."),
+    ] = None,
+    set_aside: Annotated[
+        bool, typer.Option("--set-aside", help="Move a review.json away that cannot be read.")
+    ] = False,
+    no_browser: Annotated[
+        bool, typer.Option("--no-browser", help="Only print the page's address.")
+    ] = False,
+) -> None:
+    """Review a pull request in the browser; docs/reviews.md says how else."""
+    from harness.review import command
+
+    order = command.Order(
+        folder=folder,
+        port=port,
+        imported=imported,
+        set_aside=set_aside,
+        open_browser=not no_browser,
+    )
+    _finish(lambda: command.review(order))
+
+
 @app.command(epilog="Example: assay demo --out assay-demo")
 def demo(
     out: Annotated[Path, typer.Option(help=f"Where the reports go: {REPLACED}")] = Path(

@@ -30,7 +30,8 @@ def start(name: str, folder: Path, seed: int, to: str) -> int:
     console = Console(highlight=False, markup=False, soft_wrap=True)
     console.print(f"{exercise.title}: {exercise.minutes} minutes. Your kit is in {folder}.")
     brief = folder / "BRIEF.md"
-    console.print(f"Begin with {brief}; then, in that folder: {command()} check --watch")
+    then = "review" if exercise.kind == "review" else "check --watch"
+    console.print(f"Begin with {brief}; then, in that folder: {command()} {then}")
     return DONE
 
 
