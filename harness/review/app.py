@@ -114,7 +114,7 @@ def _add_review(app: FastAPI, store: Store) -> None:
             return _problem(413, str(failure))
         except OSError as failure:
             return _problem(507, f"review.json cannot be written: {failure.strerror or failure}.")
-        known = given.revision == before.revision and not merged.renamed
+        known = given.revision == before.revision and merged.as_sent
         return _answer(
             Answer(
                 revision=state.revision,

@@ -20,6 +20,8 @@ from checks.reviewed import COMMENTS, TEXT, Comment, Decision, Review, Text
 #: Stands between two summaries of one review.
 BETWEEN = "\n\n--- written in another page ---\n\n"
 
+_JOINED = "Another page has changed the summary too: both stand in it."
+
 
 class TooMuchError(Exception):
     """What is to be saved does not fit into one review; one sentence."""
@@ -65,11 +67,13 @@ class Save(Model):
 class Merged:
     """The review with a save in it.
 
-    ``renamed`` gives the new ids of comments that another page had changed as well, ``told`` what
-    the person should know, in sentences.
+    ``as_sent`` is whether all of the save is in it as it was sent. ``renamed`` gives the new ids of
+    comments that another page had changed as well, ``told`` what the person should know, in
+    sentences.
     """
 
     review: Review
+    as_sent: bool
     renamed: dict[str, str] = field(default_factory=dict)
     told: tuple[str, ...] = ()
 
@@ -97,7 +101,12 @@ def merge(review: Review, save: Save) -> Merged:
     decision, overruled = _decision(review.decision, save.decision)
     update = {"comments": tuple(comments.values()), "summary": summary, "decision": decision}
     told = [*_of_comments(len(renamed), kept), joined, overruled]
-    return Merged(review.model_copy(update=update), renamed, tuple(filter(None, told)))
+    as_sent = (
+        all(comments.get(change.id) == change.now for change in save.comments)
+        and (save.summary is None or save.summary.now == summary)
+        and (save.decision is None or save.decision.now == decision)
+    )
+    return Merged(review.model_copy(update=update), as_sent, renamed, tuple(filter(None, told)))
 
 
 def _free(id_: str, taken: Iterable[str]) -> str:
@@ -115,12 +124,16 @@ def _summary(found: str, change: SummaryChange | None) -> tuple[str, str]:
         return change.now, ""
     if not change.now:
         return found, "Another page has written on the summary that was emptied here."
-    both = f"{found}{BETWEEN}{change.now}"
+    ours = f"{BETWEEN}{change.was}"
+    if found.endswith(ours):  # it has been joined before, and was written on since
+        both, told = f"{found.removesuffix(ours)}{BETWEEN}{change.now}", ""
+    else:
+        both, told = f"{found}{BETWEEN}{change.now}", _JOINED
     if len(both) > TEXT:
         raise TooMuchError(
             "Another page has changed the summary too, and both are too long to stand together."
         )
-    return both, "Another page has changed the summary too: both stand in it."
+    return both, told
 
 
 def _decision(found: Decision | None, change: DecisionChange | None) -> tuple[Decision | None, str]:

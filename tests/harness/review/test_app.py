@@ -106,6 +106,18 @@ def test_two_pages_lose_nothing(served: Running) -> None:
         assert {(c.id, c.why) for c in served.kept().comments} >= {("a", "theirs"), ("a-2", "mine")}
 
 
+def test_a_page_hears_what_became_of_its_save(served: Running) -> None:
+    with served.client() as client:
+        first = post(client, "none", change(comment("a")), summary={"was": "", "now": "theirs"})
+        mine = {"was": "", "now": "mine"}
+        answer = post(client, first["revision"], summary=mine)
+        assert answer["review"]["summary"].startswith("theirs")
+        assert answer["review"]["summary"].endswith("mine")
+        stale = change(None, comment("a", why="as it never was"))
+        answer = post(client, answer["revision"], stale)
+        assert [one["id"] for one in answer["review"]["comments"]] == ["a"]
+
+
 def test_many_pages_at_once_lose_nothing(served: Running) -> None:
     def write(name: str) -> None:
         with served.client() as client:

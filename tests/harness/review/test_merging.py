@@ -37,6 +37,7 @@ def test_what_nobody_else_touched_is_as_it_was_saved() -> None:
     a, b = one("a", "first"), one("b", "second")
     merged = merge(review(a, b), save((a, one("a", "better")), (b, None), (None, one("c", "new"))))
     assert [(c.id, c.why) for c in merged.review.comments] == [("a", "better"), ("c", "new")]
+    assert merged.as_sent
     assert not merged.renamed
     assert not merged.told
 
@@ -46,6 +47,7 @@ def test_both_versions_of_a_comment_stand() -> None:
     merged = merge(review(theirs), save((was, mine)))
     assert [(c.id, c.why) for c in merged.review.comments] == [("a", "theirs"), ("a-2", "mine")]
     assert merged.renamed == {"a": "a-2"}
+    assert not merged.as_sent
     assert merged.told == (
         "Another page has changed a comment too: both stand, beside each other.",
     )
@@ -75,6 +77,12 @@ def test_the_same_save_twice_is_one() -> None:
         ("first", "first", "", ""),
         ("theirs", "", "mine", "theirs\n\n--- written in another page ---\n\nmine"),
         ("theirs", "first", "", "theirs"),
+        (
+            "theirs\n\n--- written in another page ---\n\nmine",
+            "mine",
+            "mine, still",
+            "theirs\n\n--- written in another page ---\n\nmine, still",
+        ),
         ("", "first", "mine", "mine"),
     ],
 )
